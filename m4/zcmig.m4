@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# What configure asks of the machine, one macro a question.  Each answer is a
+# line of the summary that configure ends with.
+
+AC_DEFUN([ZC_ARG_BUILD_MODES], [
+  AC_ARG_ENABLE([sanitizers],
+    [AS_HELP_STRING([--enable-sanitizers], [build with address and undefined-behaviour sanitizers])],
+    [], [enable_sanitizers=no])
+  AC_ARG_ENABLE([fuzzing],
+    [AS_HELP_STRING([--enable-fuzzing], [build the libFuzzer targets (needs CC=clang)])],
+    [], [enable_fuzzing=no])
+  AC_ARG_ENABLE([gcc-warnings],
+    [AS_HELP_STRING([--enable-gcc-warnings], [turn many warnings on, and into errors])],
+    [], [enable_gcc_warnings=no])
+
+  ZC_CFLAGS="-std=gnu11 -Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition -Wpointer-arith -Wwrite-strings -Wvla"
+  AS_IF([test "x$enable_gcc_warnings" = xyes],
+    [ZC_CFLAGS="$ZC_CFLAGS -Werror -Wshadow -Wundef -Wformat=2 -Wimplicit-fallthrough -Wcast-align -Wmissing-declarations -Wredundant-decls -Wconversion -Wno-sign-conversion"])
+  AS_IF([test "x$enable_sanitizers" = xyes],
+    [ZC_CFLAGS="$ZC_CFLAGS -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer"
+     ZC_LDFLAGS="-fsanitize=address,undefined"])
+  AS_IF([test "x$enable_fuzzing" = xyes], [
+    AS_CASE([$CC], [*clang*], [], [AC_MSG_ERROR([--enable-fuzzing needs CC=clang, got CC=$CC])])
+    ZC_CFLAGS="$ZC_CFLAGS -fsanitize=fuzzer-no-link"])
+  AC_SUBST([ZC_CFLAGS])
+  AC_SUBST([ZC_LDFLAGS])
+  AM_CONDITIONAL([ENABLE_FUZZING], [test "x$enable_fuzzing" = xyes])
+  AM_CONDITIONAL([ENABLE_SANITIZERS], [test "x$enable_sanitizers" = xyes])
+])
+
+AC_DEFUN([ZC_CHECK_LIBRARIES], [
+  PKG_CHECK_MODULES([GLIB], [glib-2.0 >= 2.72])
+  PKG_CHECK_MODULES([GIO], [gio-2.0 >= 2.72 gio-unix-2.0])
+  PKG_CHECK_MODULES([JSON], [json-glib-1.0 >= 1.6])
+  PKG_CHECK_MODULES([XXHASH], [libxxhash >= 0.8.1])
+  PKG_CHECK_MODULES([CHECK], [check >= 0.15], [have_check=yes], [have_check=no])
+  AM_CONDITIONAL([HAVE_CHECK], [test "x$have_check" = xyes])
+])
+
+AC_DEFUN([ZC_CHECK_KERNEL_HEADERS], [
+  AC_CHECK_HEADERS([linux/errqueue.h linux/vm_sockets.h], [],
+    [AC_MSG_ERROR([the kernel's user headers are missing (package linux-libc-dev)])],
+    [#include <sys/socket.h>
+     #include <time.h>])
+])
+
+# Whether one function can be compiled for several instruction sets, picked at load time.
+AC_DEFUN([ZC_CHECK_TARGET_CLONES], [
+  AC_CACHE_CHECK([whether $CC has target_clones], [zc_cv_target_clones],
+    [AS_IF([test "x$enable_sanitizers" = xyes || test "x$enable_fuzzing" = xyes],
+      [zc_cv_target_clones=no],
+      [AC_LINK_IFELSE([AC_LANG_PROGRAM(
+        [[__attribute__((target_clones("default", "avx2", "arch=x86-64-v4"))) int f(int x) { return x + 1; }]],
+        [[return f(0);]])], [zc_cv_target_clones=yes], [zc_cv_target_clones=no])])])
+  AS_IF([test "x$zc_cv_target_clones" = xyes],
+    [AC_DEFINE([ZC_TARGET_CLONES], [__attribute__((target_clones("default", "avx2", "arch=x86-64-v4")))],
+      [Marks a function to be compiled for several instruction sets])],
+    [AC_DEFINE([ZC_TARGET_CLONES], [], [Marks a function to be compiled for several instruction sets])])
+])
+
+# Tests that cannot run here are skipped, unless they are named here: then they fail.
+AC_DEFUN([ZC_ARG_REQUIRED_TESTS], [
+  AC_ARG_WITH([required-tests],
+    [AS_HELP_STRING([--with-required-tests=LIST],
+      [make a skip of these a failure: all, or a comma-separated list of unit, pair, netns, kernel, qemu, lab, fuzz])],
+    [], [with_required_tests=])
+  AS_IF([test "x$with_required_tests" = xno], [with_required_tests=])
+  AS_IF([test "x$with_required_tests" = xyes], [with_required_tests=all])
+  AC_SUBST([ZC_REQUIRED_TESTS], [$with_required_tests])
+])
+
+AC_DEFUN([ZC_PRINT_SUMMARY], [
+  AC_MSG_NOTICE([
+
+  zcmig $VERSION
+    compiler                $CC
+    install to              $prefix
+    vector clones           $zc_cv_target_clones
+    sanitizers              $enable_sanitizers
+    fuzz targets            $enable_fuzzing
+    warnings are errors     $enable_gcc_warnings
+    unit tests (libcheck)   $have_check
+    tests that must not skip ${with_required_tests:-none}
+])
+])

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Where RAM comes from and where it goes.
+ *
+ * A source gives its RAM as blocks mapped into this process, and says what it
+ * knows of pages without reading them.  A store is the memory that a receiver
+ * fills: it provides the blocks, makes pages resident just ahead of the data,
+ * and in the end is either committed (becomes visible as complete) or dropped
+ * (leaves nothing).  One file each: image-source.c, memory-store.c,
+ * image-store.c; each embeds the struct below as its first member.
+ */
+#ifndef ZC_GUEST_GUEST_H
+#define ZC_GUEST_GUEST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <glib.h>
+
+#include "mem/block.h"
+
+/* ------------------------------------------------------------------ source */
+
+struct zc_source;
+
+struct zc_source_ops {
+    void (*free)(struct zc_source *source);
+    /*
+     * The next run of pages at or after @page of @block of which all are known to be zero without
+     * reading: *@first_out and the return value's length in pages, 0 when there are none.
+     */
+    uint64_t (*next_hole)(struct zc_source *source, uint32_t block, uint64_t page,
+                          uint64_t *first_out);
+    /* Tells that a range is read soon: its pages are mapped in one call. May be NULL. */
+    void (*will_need)(struct zc_source *source, const struct zc_range *range);
+    /* Whether the pages read so far were real: false once the source shrank or failed under us. */
+    bool (*check)(struct zc_source *source, GError **error);
+};
+
+struct zc_source {
+    const struct zc_source_ops *ops;
+    struct zc_ram ram;
+    uint64_t exact_bytes; /* of an image: its size, the last page may be part; else 0 */
+    char *uri;            /* for messages */
+};
+
+/* Opens the source that @uri names.  Errors: ZCMIG_ERROR_USAGE, ZCMIG_ERROR_SOURCE. */
+struct zc_source *zc_source_open(const char *uri, GError **error);
+void zc_source_free(struct zc_source *source); /* accepts NULL */
+
+/* file:IMAGE.  Read-only mapping; the image is never written. */
+struct zc_source *zc_image_source_open(const char *uri, const char *path, GError **error);
+
+/* ------------------------------------------------------------------- store */
+
+struct zc_store;
+
+struct zc_store_ops {
+    void (*free)(struct zc_store *store); /* drops what was not committed */
+    /* Sets host of every block of @ram.  Errors: ZCMIG_ERROR_OUTPUT, ZCMIG_ERROR_LIMIT. */
+    bool (*allocate)(struct zc_store *store, struct zc_ram *ram, GError **error);
+    /*
+     * Makes @bytes at @host (inside one block) resident and writable, so that recvmsg into them
+     * neither faults nor fails.  Any thread, ranges do not overlap.  Returns 0 or -errno: -ENOSPC
+     * when the file system is full, -ENOMEM.
+     */
+    int (*populate)(struct zc_store *store, uint8_t *host, uint64_t bytes);
+    /* Makes the pages zero again after they held data; frees them where it can.  0 or -errno. */
+    int (*zero)(struct zc_store *store, uint8_t *host, uint64_t bytes);
+    /* The RAM is whole: publish it.  @exact_bytes: as in struct zc_source. */
+    bool (*commit)(struct zc_store *store, uint64_t exact_bytes, GError **error);
+};
+
+struct zc_store {
+    const struct zc_store_ops *ops;
+};
+
+void zc_store_free(struct zc_store *store); /* accepts NULL */
+
+/* Private anonymous memory, huge pages where the kernel gives them.  For receivers without -o. */
+struct zc_store *zc_memory_store_new(void);
+
+/*
+ * One image file at @path: exactly one block.  Written under another name in the same directory
+ * (O_TMPFILE where the file system has it), linked to @path by commit after fsync of nothing but
+ * metadata; pages that were zero stay holes.  Replaces an existing file only when @overwrite.
+ */
+struct zc_store *zc_image_store_new(const char *path, bool overwrite, GError **error);
+
+#endif

@@ -1,0 +1,1 @@
+# guest: the sources of this layer come with it

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * libzcmig: the RAM of virtual machines between processes and hosts, over
+ * zero-copy sockets, in QEMU's own migration protocol.
+ *
+ * A session is one end of one migration.  Make it, run it (blocking, in a
+ * thread of the caller's), watch it from any other thread, cancel it from
+ * anywhere, free it:
+ *
+ *     struct zcmig_recv_options options;
+ *     zcmig_recv_options_init(&options);
+ *     options.listen = "tcp:127.0.0.1:0";
+ *     options.output = "guest.img";
+ *     g_autoptr(zcmig_session) session = zcmig_recv_new(&options, &error);
+ *     if (session && zcmig_session_run(session, &error)) ...
+ */
+#ifndef ZCMIG_ZCMIG_H
+#define ZCMIG_ZCMIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <glib.h>
+
+#include <zcmig/error.h>
+
+G_BEGIN_DECLS
+
+#define ZCMIG_CHANNELS_MAX 64
+
+enum zcmig_zerocopy {
+    ZCMIG_ZEROCOPY_OFF,
+    ZCMIG_ZEROCOPY_AUTO, /* while the kernel really does it; the default */
+    ZCMIG_ZEROCOPY_ON,   /* keep asking even when the kernel copies */
+};
+
+enum zcmig_verify {
+    ZCMIG_VERIFY_OFF,
+    ZCMIG_VERIFY_AFTER,  /* the manifest follows once the destination has the RAM; the default */
+    ZCMIG_VERIFY_BEFORE, /* the destination compares before it says that it has it */
+};
+
+/* ----------------------------------------------------------------- options */
+
+struct zcmig_send_options {
+    const char *source;      /* URI: file:IMAGE */
+    const char *destination; /* URI: tcp:HOST:PORT unix:PATH vsock:CID:PORT fd:N null: */
+    unsigned int channels;   /* 1 to ZCMIG_CHANNELS_MAX; 0: as many as CPUs, 8 at most */
+    enum zcmig_zerocopy zerocopy;
+    enum zcmig_verify verify;
+    uint64_t max_bandwidth;  /* bytes/s over all channels; 0: no limit */
+    int64_t connect_timeout_ms;
+    int64_t stall_timeout_ms; /* give up when the peer takes nothing for so long */
+    unsigned int packet_pages; /* 1 to 128: pages in a packet */
+    bool merge_pages;        /* adjacent pages in one iovec; false only to measure what it saves */
+    const char *uuid;        /* of the session, 36 characters; NULL: a random one */
+};
+
+struct zcmig_recv_options {
+    const char *listen;      /* URI: tcp:HOST:PORT (port 0: any) unix:PATH vsock:CID:PORT fd:N */
+    const char *output;      /* path of the image file; NULL: memory only, dropped in the end */
+    bool overwrite;          /* replace an existing output */
+    uint64_t max_ram_bytes;  /* refuse a peer that announces more; 0: what this host can hold */
+    unsigned int channels;   /* multifd channels to expect from a stock QEMU; 0: learn */
+    enum zcmig_verify verify; /* OFF: record no digests, whatever the peer would send */
+    bool populate;           /* make memory resident ahead of the data; false only to measure */
+    bool allow_wildcard;     /* listen on every address without TLS */
+    int64_t accept_timeout_ms; /* for the first connection; -1: wait for ever */
+    int64_t stall_timeout_ms;
+    const char *uuid;        /* accept this session only; NULL: the first that comes */
+};
+
+/* Fill in the defaults.  Strings are borrowed until zcmig_send_new / zcmig_recv_new return. */
+void zcmig_send_options_init(struct zcmig_send_options *options);
+void zcmig_recv_options_init(struct zcmig_recv_options *options);
+
+/* ----------------------------------------------------------------- session */
+
+typedef struct zcmig_session zcmig_session;
+
+/* Opens the source; nothing is sent yet.  Errors: USAGE, SOURCE. */
+zcmig_session *zcmig_send_new(const struct zcmig_send_options *options, GError **error);
+
+/* Listens; peers can connect from now on.  Errors: USAGE, CONNECT, OUTPUT. */
+zcmig_session *zcmig_recv_new(const struct zcmig_recv_options *options, GError **error);
+
+/* Cancels, if it runs in another thread waits for nothing: join that first.  Accepts NULL. */
+void zcmig_session_free(zcmig_session *session);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(zcmig_session, zcmig_session_free)
+
+/* The URI that a peer connects to, with the real port.  The session's own; valid until free. */
+const char *zcmig_session_get_address(zcmig_session *session);
+
+/*
+ * Runs the whole transfer and returns whether it succeeded.  Call once.  Blocks; its own threads
+ * are joined when it returns.  On failure the source is as it was, and the output does not exist
+ * (or is as it was).  Errors: any code of enum zcmig_error_code.
+ */
+bool zcmig_session_run(zcmig_session *session, GError **error);
+
+/* Async-signal-safe.  Both ends end with ZCMIG_ERROR_CANCELLED. */
+void zcmig_session_cancel(zcmig_session *session);
+
+/* -------------------------------------------------------------- statistics */
+
+enum zcmig_state {
+    ZCMIG_STATE_SETUP,      /* made, not yet connected */
+    ZCMIG_STATE_ACTIVE,     /* RAM is crossing */
+    ZCMIG_STATE_VERIFYING,  /* RAM is there; digests are compared */
+    ZCMIG_STATE_COMPLETED,
+    ZCMIG_STATE_FAILED,
+    ZCMIG_STATE_CANCELLED,
+};
+
+/* "setup", "active", "completed", ...: the words of QEMU's query-migrate, and "verifying". */
+const char *zcmig_state_name(enum zcmig_state state);
+
+struct zcmig_channel_stats {
+    unsigned int id;
+    uint64_t packets;
+    uint64_t wire_bytes;
+    uint64_t zerocopy_calls;  /* send end only, from here on */
+    uint64_t zerocopy_bytes;
+    uint64_t completed;
+    uint64_t notes;
+    uint64_t copied_min;      /* of completed, how many the kernel copied: exact when min == max */
+    uint64_t copied_max;
+    uint64_t copy_calls;
+    uint64_t copy_bytes;
+    uint64_t enobufs_optmem;
+    uint64_t enobufs_memlock;
+    uint64_t packets_split;
+    uint64_t packets_by_copy;
+    uint64_t drains;
+    int64_t drain_ns;
+    int64_t wait_ns;
+    uint64_t in_flight_bytes_max;
+    const char *zerocopy_state;  /* "active", "not-asked", "not-supported", "paused-copied", ... */
+    const char *zerocopy_reason; /* why not, for people; "" when there is nothing to say */
+};
+
+struct zcmig_stats {
+    enum zcmig_state state;
+    bool sending;
+    uint64_t total_bytes;      /* of RAM */
+    uint64_t normal_pages;     /* sent or placed with content */
+    uint64_t zero_pages;
+    uint64_t wire_bytes;       /* on all connections, headers included */
+    int64_t setup_ns;          /* until RAM began to cross */
+    int64_t transfer_ns;       /* from then until the destination had all of it */
+    int64_t verify_ns;         /* after that */
+    int64_t cpu_ns;            /* of the session's threads, user and system */
+    uint64_t verified_pages;
+    uint64_t mismatched_pages;
+    bool peer_is_zcmig;
+    unsigned int n_channels;
+    struct zcmig_channel_stats channels[ZCMIG_CHANNELS_MAX];
+};
+
+/* A copy of the figures of this moment.  Any thread. */
+void zcmig_session_get_stats(zcmig_session *session, struct zcmig_stats *stats);
+
+/* -------------------------------------------------------- manifests of RAM */
+
+enum zcmig_mismatch_kind {
+    ZCMIG_MISMATCH_DIFFERS,
+    ZCMIG_MISMATCH_MISSING,
+    ZCMIG_MISMATCH_SHAPE, /* a block is absent or has another length */
+};
+
+struct zcmig_mismatch {
+    enum zcmig_mismatch_kind kind;
+    const char *block;
+    uint64_t offset;  /* bytes in the block */
+    uint64_t n_pages;
+};
+
+/* Runs of wrong pages that verification found (at most 64); NULL-terminated by n_out. */
+const struct zcmig_mismatch *zcmig_session_get_mismatches(zcmig_session *session,
+                                                          unsigned int *n_out);
+
+typedef struct zcmig_manifest zcmig_manifest;
+
+/* Digests every page of a source (file:IMAGE) with @threads threads (0: CPUs).  Blocks. */
+zcmig_manifest *zcmig_manifest_new_from_source(const char *uri, unsigned int threads,
+                                               GError **error);
+zcmig_manifest *zcmig_manifest_load(const char *path, GError **error);
+bool zcmig_manifest_save(const zcmig_manifest *manifest, const char *path, GError **error);
+void zcmig_manifest_free(zcmig_manifest *manifest);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(zcmig_manifest, zcmig_manifest_free)
+
+uint64_t zcmig_manifest_get_pages(const zcmig_manifest *manifest);
+uint64_t zcmig_manifest_get_zero_pages(const zcmig_manifest *manifest);
+/* One digest over all of them and their blocks' names: 16 hex digits, for comparing by eye. */
+char *zcmig_manifest_get_summary(const zcmig_manifest *manifest);
+
+/*
+ * Compares; returns the number of wrong pages and at most 64 runs in *@runs_out (free with
+ * g_free; the block names belong to the manifests).
+ */
+uint64_t zcmig_manifest_compare(const zcmig_manifest *expected, const zcmig_manifest *got,
+                                struct zcmig_mismatch **runs_out, unsigned int *n_runs_out);
+
+/* The library's version, "0.1.0". */
+const char *zcmig_version(void);
+
+G_END_DECLS
+
+#endif

@@ -1,0 +1,1 @@
+# libzcmig: the layers, bottom up, behind the public headers.

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * One page, one 64-bit digest (XXH3-64 by libxxhash, which picks the widest
+ * vectors of the CPU at run time).  Zero pages have a constant, so they are
+ * never read for it.  A digest of 0 means "no page": the one value in 2^64
+ * that XXH3 would give is moved to 1.
+ *
+ * XXH3 is not a cryptographic hash: it finds faults, not attackers.
+ */
+#ifndef ZC_MEM_DIGEST_H
+#define ZC_MEM_DIGEST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define ZC_DIGEST_NONE UINT64_C(0)
+
+/* XXH3-64, seed 0, of ZC_PAGE_BYTES zero bytes; tests/unit/mem-digest.c checks it. */
+#define ZC_DIGEST_ZERO_PAGE UINT64_C(0x93d76fe148c689ba)
+
+/* Digest of the ZC_PAGE_BYTES at @page.  Never ZC_DIGEST_NONE. */
+uint64_t zc_digest_page(const void *page);
+
+/* Whether the ZC_PAGE_BYTES at @page are all zero.  @page is 64-byte aligned. */
+bool zc_page_is_zero(const void *page);
+
+#endif

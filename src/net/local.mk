@@ -1,0 +1,1 @@
+# net: the sources of this layer come with it

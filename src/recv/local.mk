@@ -1,0 +1,1 @@
+# recv: the sources of this layer come with it

@@ -1,0 +1,1 @@
+# send: the sources of this layer come with it

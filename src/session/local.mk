@@ -1,0 +1,1 @@
+# session: the sources of this layer come with it

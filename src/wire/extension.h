@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What zcmig says to zcmig, on the main stream only, and only after both have
+ * found out who they are by means that a stock QEMU answers harmlessly:
+ *
+ *     source                                  destination
+ *     OPEN_RETURN_PATH
+ *     PING  ZC_HELLO_PING | version    -->
+ *                                      <--    PONG  the same            (any QEMU)
+ *                                      <--    PONG  ZC_HELLO_PONG | version   (only zcmig)
+ *     PING  1                          -->
+ *                                      <--    PONG  1
+ *
+ * When PONG 1 comes and the other did not, the peer is a stock QEMU.  A stock
+ * source never sends ZC_HELLO_PING, so it never sees an extension.
+ *
+ * Forward, an extension message is a command of number ZC_EXTENSION_COMMAND;
+ * backward, a return-path message of type ZC_RETURN_EXTENSION.  Both carry one
+ * struct zc_extension, big-endian, its first byte the type.
+ */
+#ifndef ZC_WIRE_EXTENSION_H
+#define ZC_WIRE_EXTENSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <glib.h>
+
+#define ZC_EXTENSION_COMMAND 0x7a63
+#define ZC_EXTENSION_VERSION 1
+#define ZC_HELLO_PING UINT32_C(0x7a634900)
+#define ZC_HELLO_PONG UINT32_C(0x7a635200)
+#define ZC_HELLO_MASK UINT32_C(0xffffff00)
+#define ZC_EXTENSION_TEXT_BYTES 512
+#define ZC_EXTENSION_DIGESTS_MAX 8000 /* in one message: it fits 65535 bytes */
+
+enum zc_extension_type {
+    ZC_EXTENSION_SESSION = 1,      /* forward, before RAM: what is coming */
+    ZC_EXTENSION_MANIFEST = 2,     /* forward, after the description: digests of consecutive pages */
+    ZC_EXTENSION_MANIFEST_END = 3, /* forward: the manifest is whole */
+    ZC_EXTENSION_FAIL = 4,         /* either way: this end gives up, and why */
+    ZC_EXTENSION_RESULT = 5,       /* backward: what verification found */
+};
+
+enum zc_verify_mode {
+    ZC_VERIFY_OFF = 0,
+    ZC_VERIFY_AFTER = 1,
+    ZC_VERIFY_BEFORE = 2,
+};
+
+struct zc_extension {
+    enum zc_extension_type type;
+    union {
+        struct {
+            uint8_t uuid[16];
+            uint16_t n_channels;   /* multifd channels that the source has connected */
+            uint8_t verify;        /* enum zc_verify_mode */
+            uint64_t exact_bytes;  /* as in struct zc_source */
+        } session;
+        struct {
+            uint32_t block;        /* index in the RAM block list */
+            uint64_t first_page;
+            uint32_t n_digests;
+            const uint8_t *digests; /* big-endian u64 each, into the caller's buffer */
+        } manifest;
+        struct {
+            uint64_t n_pages;      /* how many digests were sent in all */
+        } manifest_end;
+        struct {
+            uint8_t code;          /* enum zcmig_error_code of the sender of this message */
+            char text[ZC_EXTENSION_TEXT_BYTES];
+        } fail;
+        struct {
+            uint64_t n_pages;      /* compared */
+            uint64_t n_wrong;      /* of them wrong; 0 is success */
+            char text[ZC_EXTENSION_TEXT_BYTES]; /* the first wrong run, for people */
+        } result;
+    };
+};
+
+/* Appends the message's own bytes (not the command around it) to @out; manifest.digests may be
+ * NULL, then the caller appends them. */
+void zc_extension_put(GByteArray *out, const struct zc_extension *message);
+
+/* Errors: ZCMIG_ERROR_PROTOCOL.  Text comes out NUL-terminated and printable. */
+bool zc_extension_decode(const uint8_t *bytes, size_t length, struct zc_extension *message_out,
+                         GError **error);
+
+#endif

@@ -1,0 +1,1 @@
+# wire: the sources of this layer come with it

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * QEMU's main migration stream: bytes <-> events.  Pure: no I/O, nothing
+ * allocated by what the peer says.
+ *
+ *     "QEVM" v3 | configuration | { command } | RAM section START | { PART } | END
+ *     | { device sections FULL } | EOF | vmdescription
+ *
+ * The encoder appends to a GByteArray.  The decoder is pulled: give it the
+ * bytes at hand, it takes one event off the front or says that it needs more.
+ * Page contents and the description are not buffered: the event says how many
+ * payload bytes follow, and the caller reads them past the decoder.
+ */
+#ifndef ZC_WIRE_STREAM_H
+#define ZC_WIRE_STREAM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <glib.h>
+
+#define ZC_STREAM_NAME_BYTES 256
+/* No event but a command's needs more bytes at once than this; a command may have 64 KiB of data. */
+#define ZC_STREAM_EVENT_BYTES_MAX (65535 + 16)
+
+enum zc_command {
+    ZC_COMMAND_OPEN_RETURN_PATH = 1,
+    ZC_COMMAND_PING = 2,
+    ZC_COMMAND_POSTCOPY_ADVISE = 3,
+    ZC_COMMAND_POSTCOPY_LISTEN = 4,
+    ZC_COMMAND_POSTCOPY_RUN = 5,
+    ZC_COMMAND_POSTCOPY_RAM_DISCARD = 6,
+    ZC_COMMAND_PACKAGED = 7,
+    ZC_COMMAND_ENABLE_COLO = 8,
+    ZC_COMMAND_POSTCOPY_RESUME = 9,
+    ZC_COMMAND_RECV_BITMAP = 10,
+    ZC_COMMAND_SWITCHOVER_START = 11,
+};
+
+enum zc_stream_event_type {
+    ZC_STREAM_HEADER,        /* magic and version were right */
+    ZC_STREAM_CONFIGURATION, /* .configuration */
+    ZC_STREAM_COMMAND,       /* .command; the data bytes are in the caller's buffer */
+    ZC_STREAM_SECTION,       /* .section: a section begins */
+    ZC_STREAM_RAM_SIZE,      /* .ram_size: the block list follows, one RAM_BLOCK each */
+    ZC_STREAM_RAM_BLOCK,     /* .block */
+    ZC_STREAM_RAM_ZERO,      /* .page: this page is zero */
+    ZC_STREAM_RAM_PAGE,      /* .page: payload_bytes of content follow */
+    ZC_STREAM_RAM_FLUSH,     /* barrier over all multifd channels */
+    ZC_STREAM_RAM_EOS,       /* end of this RAM section's records; the footer was read too */
+    ZC_STREAM_EOF,           /* end of sections */
+    ZC_STREAM_DESCRIPTION,   /* payload_bytes of JSON follow */
+};
+
+enum zc_section_type {
+    ZC_SECTION_START = 1,
+    ZC_SECTION_PART = 2,
+    ZC_SECTION_END = 3,
+    ZC_SECTION_FULL = 4,
+};
+
+struct zc_stream_event {
+    enum zc_stream_event_type type;
+    uint32_t payload_bytes; /* that follow this event and are the caller's to read */
+    union {
+        struct {
+            char machine[ZC_STREAM_NAME_BYTES];
+            uint32_t target_page_bits; /* 0: the target's own */
+            bool has_uuid;
+            uint8_t uuid[16];
+            bool has_ignore_shared;
+            bool has_mapped_ram;
+            size_t length; /* bytes of the whole configuration, for keeping it */
+        } configuration;
+        struct {
+            uint16_t command;
+            uint16_t length;
+            const uint8_t *data; /* into the caller's buffer */
+        } command;
+        struct {
+            enum zc_section_type type;
+            uint32_t id;
+            bool is_ram;
+            char name[ZC_STREAM_NAME_BYTES]; /* START and FULL */
+            uint32_t instance;
+            uint32_t version;
+        } section;
+        struct {
+            uint64_t total_bytes;
+        } ram_size;
+        struct {
+            char name[ZC_STREAM_NAME_BYTES];
+            uint64_t used_bytes;
+        } block;
+        struct {
+            char block[ZC_STREAM_NAME_BYTES]; /* also when the record said "continue" */
+            uint64_t offset;
+        } page;
+    };
+};
+
+struct zc_stream_limits {
+    uint64_t ram_bytes;          /* more RAM than this is refused before anything is allocated */
+    uint32_t blocks;
+    uint32_t description_bytes;
+};
+
+struct zc_stream_decoder; /* plain memory: embed with zc_stream_decoder_new/_free */
+
+enum zc_stream_result {
+    ZC_STREAM_GOT,   /* an event; *used bytes of the buffer are done */
+    ZC_STREAM_MORE,  /* nothing taken; call again with more bytes */
+    ZC_STREAM_ERROR, /* @error set; the decoder refuses from now on */
+};
+
+struct zc_stream_decoder *zc_stream_decoder_new(const struct zc_stream_limits *limits);
+void zc_stream_decoder_free(struct zc_stream_decoder *decoder); /* accepts NULL */
+
+/*
+ * Takes the next event off @bytes.  A FULL section that is not RAM is the beginning of the opaque
+ * device state: its event is the decoder's last but for what zc_stream_decoder_after_devices
+ * restarts.  Errors: ZCMIG_ERROR_PROTOCOL (what was got, what is allowed, and where in the stream),
+ * ZCMIG_ERROR_UNSUPPORTED (XBZRLE, compressed pages, RDMA, mapped-ram, ignore-shared, postcopy:
+ * each by its name), ZCMIG_ERROR_LIMIT.
+ */
+enum zc_stream_result zc_stream_decoder_next(struct zc_stream_decoder *decoder,
+                                             const uint8_t *bytes, size_t length, size_t *used_out,
+                                             struct zc_stream_event *event_out, GError **error);
+
+/* ---- encoder: each appends one item to @out */
+
+void zc_stream_put_header(GByteArray *out);
+void zc_stream_put_configuration(GByteArray *out, const char *machine);
+void zc_stream_put_command(GByteArray *out, uint16_t command, const void *data, uint16_t length);
+void zc_stream_put_section_start(GByteArray *out, uint32_t id, const char *name, uint32_t instance,
+                                 uint32_t version);
+void zc_stream_put_section_part(GByteArray *out, uint32_t id);
+void zc_stream_put_section_end(GByteArray *out, uint32_t id);
+void zc_stream_put_section_footer(GByteArray *out, uint32_t id);
+void zc_stream_put_ram_size(GByteArray *out, uint64_t total_bytes);
+void zc_stream_put_ram_block(GByteArray *out, const char *name, uint64_t used_bytes);
+void zc_stream_put_ram_flush(GByteArray *out);
+void zc_stream_put_ram_eos(GByteArray *out);
+/* @name NULL: the same block as the page before.  Content follows by the caller's hand. */
+void zc_stream_put_ram_page(GByteArray *out, const char *name, uint64_t offset);
+void zc_stream_put_ram_zero(GByteArray *out, const char *name, uint64_t offset);
+void zc_stream_put_eof(GByteArray *out);
+void zc_stream_put_description(GByteArray *out, const char *json);
+
+/* ---- return path: destination to source, on the main connection: type, length, data */
+
+enum zc_return_type {
+    ZC_RETURN_SHUT = 1,
+    ZC_RETURN_PONG = 2,
+    ZC_RETURN_REQ_PAGES_ID = 3,
+    ZC_RETURN_REQ_PAGES = 4,
+    ZC_RETURN_RECV_BITMAP = 5,
+    ZC_RETURN_RESUME_ACK = 6,
+    ZC_RETURN_SWITCHOVER_ACK = 7,
+    ZC_RETURN_EXTENSION = 0x7a63, /* zcmig to zcmig only: see wire/extension.h */
+};
+
+#define ZC_RETURN_DATA_BYTES_MAX 1024
+
+struct zc_return_message {
+    uint16_t type;
+    uint16_t length;
+    uint32_t value; /* SHUT: 0 is success; PONG: what PING said */
+    const uint8_t *data; /* into the caller's buffer */
+};
+
+void zc_return_put(GByteArray *out, uint16_t type, const void *data, uint16_t length);
+void zc_return_put_u32(GByteArray *out, uint16_t type, uint32_t value);
+
+/* As zc_stream_decoder_next, without a state of its own. */
+enum zc_stream_result zc_return_decode(const uint8_t *bytes, size_t length, size_t *used_out,
+                                       struct zc_return_message *message_out, GError **error);
+
+#endif

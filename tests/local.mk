@@ -1,0 +1,27 @@
+# One fragment per layer or kind of test; each adds to check_PROGRAMS, dist_check_SCRIPTS and TESTS.
+# A skip is exit code 77 with a line that says what is missing.
+AM_TESTS_ENVIRONMENT = \
+	ZC_SRCDIR='$(abs_top_srcdir)' \
+	ZC_BUILDDIR='$(abs_top_builddir)' \
+	ZC_REQUIRED_TESTS='$(ZC_REQUIRED_TESTS)' \
+	ZCMIG='$(abs_top_builddir)/src/tools/zcmig'; \
+	export ZC_SRCDIR ZC_BUILDDIR ZC_REQUIRED_TESTS ZCMIG;
+
+ZC_TEST_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests $(CHECK_CFLAGS)
+
+include tests/unit/base.mk
+include tests/unit/mem.mk
+include tests/unit/wire.mk
+include tests/unit/net.mk
+include tests/unit/guest.mk
+include tests/unit/send.mk
+include tests/unit/recv.mk
+include tests/unit/session.mk
+include tests/pair/local.mk
+include tests/netns/local.mk
+include tests/kernel/local.mk
+include tests/qemu/local.mk
+include tests/lab/local.mk
+include tests/fuzz/local.mk
+include tests/bench/local.mk
+include tests/lint/local.mk

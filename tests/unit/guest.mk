@@ -1,0 +1,1 @@
+# guest: unit tests of this layer

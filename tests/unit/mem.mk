@@ -1,0 +1,9 @@
+if HAVE_CHECK
+check_PROGRAMS += tests/unit/mem-block tests/unit/mem-digest
+TESTS += tests/unit/mem-block tests/unit/mem-digest
+ZC_TEST_MEM_LIBS = tests/lib/libunit.la src/mem/libmem.la src/base/libbase.la
+tests_unit_mem_block_CPPFLAGS = $(ZC_TEST_CPPFLAGS)
+tests_unit_mem_block_LDADD = $(ZC_TEST_MEM_LIBS)
+tests_unit_mem_digest_CPPFLAGS = $(ZC_TEST_CPPFLAGS)
+tests_unit_mem_digest_LDADD = $(ZC_TEST_MEM_LIBS)
+endif

@@ -1,0 +1,1 @@
+# recv: unit tests of this layer
