@@ -1,1 +1,11 @@
-# send: the sources of this layer come with it
+noinst_LTLIBRARIES += src/send/libsend.la
+src_send_libsend_la_SOURCES = \
+	src/send/budget.c src/send/budget.h \
+	src/send/channel-call.c \
+	src/send/channel-internal.h \
+	src/send/channel-wait.c \
+	src/send/channel.c src/send/channel.h \
+	src/send/completion.c src/send/completion.h \
+	src/send/errqueue.c src/send/errqueue.h \
+	src/send/pause.c src/send/pause.h
+src_send_libsend_la_LIBADD = $(GLIB_LIBS)
