@@ -15,7 +15,7 @@ src_tools_libtools_la_SOURCES = \
 	src/tools/signals.c src/tools/signals.h
 src_tools_libtools_la_CPPFLAGS = $(AM_CPPFLAGS) $(JSON_CFLAGS) \
 	-DZC_LIBEXECDIR='"$(pkglibexecdir)"'
-src_tools_libtools_la_LIBADD = $(JSON_LIBS) $(GLIB_LIBS)
+src_tools_libtools_la_LIBADD = $(JSON_LIBS) $(GLIB_LIBS) -lm
 
 if HAVE_SESSION
 bin_PROGRAMS += src/tools/zcmig

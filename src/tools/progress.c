@@ -6,6 +6,7 @@
  */
 #include "config.h"
 
+#include <math.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -184,7 +185,7 @@ static void write_json(struct zc_progress *progress, int64_t now_us, int wait_ms
     json_builder_begin_object(builder);
     zc_report_add_text(builder, "status", zcmig_state_name(progress->stats.state));
     zc_report_add_count(builder, "total-time", (uint64_t)elapsed_us / 1000);
-    zc_report_add_number(builder, "percent", 100 * done_share(&progress->stats));
+    zc_report_add_number(builder, "percent", round(1000 * done_share(&progress->stats)) / 10);
     zc_report_add_ram(builder, &progress->stats, elapsed_us * 1000);
     zc_report_add_number(builder, "ram-bytes-per-second", progress->rate);
     if (progress->stats.sending) {
