@@ -50,7 +50,8 @@ static void set_run(uint8_t *resident, uint64_t first_page, uint64_t n_pages, ui
     }
 }
 
-int zc_place_prepare(struct zc_place *place, uint32_t block, uint64_t first_page, uint64_t n_pages)
+int zc_place_prepare(struct zc_place *place, uint32_t block, uint64_t first_page, uint64_t n_pages,
+                     bool by_hand)
 {
     uint8_t *resident = place->resident[block];
     uint8_t *host = place->ram->blocks[block].host;
@@ -62,7 +63,7 @@ int zc_place_prepare(struct zc_place *place, uint32_t block, uint64_t first_page
             page += run_of(resident, page, end, 1);
             continue;
         }
-        if (place->populate) {
+        if (place->populate || by_hand) {
             int rc = place->store->ops->populate(place->store, host + page * ZC_PAGE_BYTES,
                                                  n * ZC_PAGE_BYTES);
             if (rc < 0) {

@@ -39,9 +39,13 @@ bool zc_place_init(struct zc_place *place, const struct zc_ram *ram, struct zc_s
                    bool record, bool populate, GError **error);
 void zc_place_clear(struct zc_place *place); /* accepts one that is all zeros */
 
-/* Ahead of the data: 0, or -errno of the store (-ENOSPC, -ENOMEM, ...). */
-int zc_place_prepare(struct zc_place *place, uint32_t block, uint64_t first_page,
-                     uint64_t n_pages);
+/*
+ * Ahead of the data: 0, or -errno of the store (-ENOSPC, -ENOMEM, ...).  @by_hand: the pages will be
+ * written by us and not by the kernel, which knows an error where we get a signal: they are
+ * populated whatever the option says.
+ */
+int zc_place_prepare(struct zc_place *place, uint32_t block, uint64_t first_page, uint64_t n_pages,
+                     bool by_hand);
 
 /* The page's content is in memory. */
 void zc_place_arrived(struct zc_place *place, uint32_t block, uint64_t page);

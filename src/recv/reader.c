@@ -153,7 +153,7 @@ static int prepare_pages(struct zc_reader *reader)
     for (uint32_t i = 0; i < packet->n_normal;) {
         uint32_t n = run_length(packet->offsets, i, packet->n_normal);
         int rc = zc_place_prepare(reader->shared.place, reader->block,
-                                  packet->offsets[i] / ZC_PAGE_BYTES, n);
+                                  packet->offsets[i] / ZC_PAGE_BYTES, n, false);
         if (rc < 0) {
             return rc;
         }
