@@ -10,8 +10,12 @@
 static struct zcmig_stats halfway(void)
 {
     struct zcmig_stats stats = {
-        .state = ZCMIG_STATE_ACTIVE, .sending = true, .total_bytes = UINT64_C(4) << 30,
-        .normal_pages = 400000, .zero_pages = 124288, .n_channels = 1,
+        .state = ZCMIG_STATE_ACTIVE,
+        .sending = true,
+        .total_bytes = UINT64_C(4) << 30,
+        .normal_pages = 400000,
+        .zero_pages = 124288,
+        .n_channels = 1,
     };
 
     stats.channels[0].completed = 200;
