@@ -87,7 +87,7 @@ AC_DEFUN([ZC_CHECK_PROGRAMS], [
 AC_DEFUN([ZC_ARG_REQUIRED_TESTS], [
   AC_ARG_WITH([required-tests],
     [AS_HELP_STRING([--with-required-tests=LIST],
-      [make a skip of these a failure: all, or a comma-separated list of unit, cli, lint, pair, netns, kernel, qemu, lab, fuzz])],
+      [make a skip of these a failure: all, or a comma-separated list of unit, cli, lint, session, pair, netns, kernel, qemu, lab, fuzz])],
     [], [with_required_tests=])
   AS_IF([test "x$with_required_tests" = xno], [with_required_tests=])
   AS_IF([test "x$with_required_tests" = xyes], [with_required_tests=all])
