@@ -35,6 +35,7 @@ AC_DEFUN([ZC_ARG_BUILD_MODES], [
 
 AC_DEFUN([ZC_CHECK_LIBRARIES], [
   PKG_CHECK_MODULES([GLIB], [glib-2.0 >= 2.72])
+  PKG_CHECK_MODULES([GIO], [gio-2.0 >= 2.72])
   PKG_CHECK_MODULES([JSON], [json-glib-1.0 >= 1.6])
   PKG_CHECK_MODULES([XXHASH], [libxxhash >= 0.8.1])
   PKG_CHECK_MODULES([CHECK], [check >= 0.15], [have_check=yes], [have_check="no (lost: tests/unit)"])
