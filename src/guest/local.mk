@@ -1,1 +1,8 @@
-# guest: the sources of this layer come with it
+noinst_LTLIBRARIES += src/guest/libguest.la
+src_guest_libguest_la_SOURCES = \
+	src/guest/guest.c src/guest/guest.h \
+	src/guest/image-source.c \
+	src/guest/image-store.c \
+	src/guest/memory-store.c \
+	src/guest/source.c
+src_guest_libguest_la_LIBADD = $(GLIB_LIBS)
