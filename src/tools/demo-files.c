@@ -16,35 +16,46 @@
 
 #define SHM_DIRECTORY "/dev/shm"
 
-static uint64_t free_bytes(const char *path, gboolean *is_tmpfs_out)
+static uint64_t free_bytes(const char *path)
 {
     struct statfs fs;
 
-    if (statfs(path, &fs) < 0) {
-        *is_tmpfs_out = FALSE;
-        return 0;
+    return statfs(path, &fs) < 0 ? 0 : (uint64_t)fs.f_bavail * (uint64_t)fs.f_bsize;
+}
+
+static gboolean is_writable_tmpfs(const char *path)
+{
+    struct statfs fs;
+
+    return statfs(path, &fs) == 0 && fs.f_type == TMPFS_MAGIC && access(path, W_OK) == 0;
+}
+
+/* What the user chose; else memory, when there is enough; else where temporary files go. */
+static const char *choose_parent(uint64_t need_bytes)
+{
+    const char *chosen = g_getenv("TMPDIR");
+
+    if (chosen && *chosen) {
+        return chosen;
     }
-    *is_tmpfs_out = fs.f_type == TMPFS_MAGIC;
-    return (uint64_t)fs.f_bavail * (uint64_t)fs.f_bsize;
+    if (is_writable_tmpfs(SHM_DIRECTORY) && free_bytes(SHM_DIRECTORY) >= need_bytes) {
+        return SHM_DIRECTORY;
+    }
+    return g_get_tmp_dir();
 }
 
 char *zc_demo_files_make_directory(uint64_t need_bytes, GError **error)
 {
-    gboolean is_tmpfs;
-    const char *parent = SHM_DIRECTORY;
-    uint64_t available = free_bytes(parent, &is_tmpfs);
+    const char *parent = choose_parent(need_bytes);
+    const uint64_t available = free_bytes(parent);
 
-    if (!is_tmpfs || available < need_bytes || access(parent, W_OK) < 0) {
-        parent = g_get_tmp_dir();
-        available = free_bytes(parent, &is_tmpfs);
-    }
     if (available < need_bytes) {
         g_autofree char *need = zc_size_format(need_bytes);
         g_autofree char *have = zc_size_format(available);
         g_set_error(error, ZCMIG_ERROR, ZCMIG_ERROR_OUTPUT,
-                    "the demo needs %s in %s or in %s, which has %s free: free some, set TMPDIR, "
-                    "or choose a smaller --memory",
-                    need, SHM_DIRECTORY, parent, have);
+                    "the demo needs %s in '%s', which has %s free: free some, set TMPDIR, or choose "
+                    "a smaller --memory",
+                    need, parent, have);
         return NULL;
     }
     g_autofree char *path = g_build_filename(parent, "zcmig-demo-XXXXXX", NULL);

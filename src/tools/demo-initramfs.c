@@ -24,12 +24,12 @@ static const char init_script[] =
     "#!/bin/busybox sh\n"
     "b=/bin/busybox\n"
     "$b mount -t devtmpfs dev /dev\n"
-    "$b mount -t tmpfs -o size=90%% tmpfs /work\n"
-    "$b dd if=/dev/urandom of=/work/data bs=1M count=%" G_GUINT64_FORMAT " 2>/dev/null\n"
+    "$b mount -t tmpfs -o size=90%% tmpfs /mem\n"
+    "$b dd if=/dev/urandom of=/mem/data bs=1M count=%" G_GUINT64_FORMAT " 2>/dev/null\n"
     "echo ready >/dev/ttyS0\n"
     "n=0\n"
     "while :; do\n"
-    "    $b dd if=/dev/urandom of=/work/data bs=64k count=4 conv=notrunc \\\n"
+    "    $b dd if=/dev/urandom of=/mem/data bs=64k count=4 conv=notrunc \\\n"
     "        seek=$((n * 4 %% %" G_GUINT64_FORMAT ")) 2>/dev/null\n"
     "    n=$((n + 1))\n"
     "    echo \"TICK $n\" >/dev/ttyS0\n"
@@ -126,7 +126,7 @@ gboolean zc_demo_initramfs_write(const char *path, uint64_t fill_mib, GError **e
         {".", S_IFDIR | 0755, 0, 0, NULL, 0},
         {"bin", S_IFDIR | 0755, 0, 0, NULL, 0},
         {"dev", S_IFDIR | 0755, 0, 0, NULL, 0},
-        {"work", S_IFDIR | 0755, 0, 0, NULL, 0},
+        {"mem", S_IFDIR | 0755, 0, 0, NULL, 0},
         {"dev/console", S_IFCHR | 0600, 5, 1, NULL, 0},
         {"bin/busybox", S_IFREG | 0755, 0, 0, busybox, busybox_bytes},
         {"init", S_IFREG | 0755, 0, 0, init, strlen(init)},
