@@ -117,8 +117,8 @@ static JsonObject *member_object(JsonObject *object, const char *name)
 static const char *member_text(JsonObject *object, const char *name)
 {
     JsonNode *node = json_object_get_member(object, name);
-    bool is_text = node && JSON_NODE_HOLDS_VALUE(node) &&
-                   json_node_get_value_type(node) == G_TYPE_STRING;
+    bool is_text =
+        node && JSON_NODE_HOLDS_VALUE(node) && json_node_get_value_type(node) == G_TYPE_STRING;
 
     return is_text ? json_node_get_string(node) : "";
 }

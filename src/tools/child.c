@@ -26,7 +26,7 @@ gboolean zc_child_start(struct zc_child *child, const char *const *argv, gboolea
         silent ? G_SUBPROCESS_FLAGS_STDERR_SILENCE : G_SUBPROCESS_FLAGS_NONE);
     int pipe_fds[2];
 
-    *child = (struct zc_child){0};
+    *child = (struct zc_child){ 0 };
     if (pipe2(pipe_fds, O_CLOEXEC) < 0) {
         g_set_error(error, ZCMIG_ERROR, ZCMIG_ERROR_FAILED, "cannot make a pipe: %s",
                     g_strerror(errno));

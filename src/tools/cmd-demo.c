@@ -77,8 +77,8 @@ static void on_signal(int number)
 /* Every wait of the demo ends when a signal comes, and what was made is cleaned up. */
 static gboolean watch_signals(GError **error)
 {
-    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    static const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
+    struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
 
     wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (wake_fd < 0) {
@@ -101,7 +101,8 @@ static char *find_helper(void)
 {
     const char *given = g_getenv("ZCMIG_LIBEXECDIR");
     g_autofree char *program = g_file_read_link("/proc/self/exe", NULL);
-    static const char *const build_tree[] = {"../../libexec", "../../../libexec"}; /* libtool's .libs */
+    static const char *const build_tree[] = { "../../libexec",
+                                              "../../../libexec" }; /* libtool's .libs */
 
     if (given) {
         return g_build_filename(given, KERNEL_HELPER, NULL);
@@ -119,7 +120,7 @@ static char *find_helper(void)
 static char *find_kernel(GError **error)
 {
     g_autofree char *helper = find_helper();
-    const char *argv[] = {helper, NULL};
+    const char *argv[] = { helper, NULL };
     int64_t deadline_us = g_get_monotonic_time() + (int64_t)FETCH_TIMEOUT_S * G_USEC_PER_SEC;
     struct zc_child child;
     char *kernel = NULL;
@@ -200,7 +201,8 @@ static gboolean compare(struct demo *demo, GError **error)
     struct zc_demo_report *report = &demo->report;
 
     stage(demo, "comparing the two images byte by byte");
-    return zc_demo_files_compare(demo->image, demo->output, &report->same, &report->offset, error) &&
+    return zc_demo_files_compare(demo->image, demo->output, &report->same, &report->offset,
+                                 error) &&
            zc_demo_guest_prove_alive(demo->guest, &report->tick, error);
 }
 
@@ -224,8 +226,8 @@ static int run(struct demo *demo)
     int code = ZC_EXIT_DONE;
 
     demo->begun_us = g_get_monotonic_time();
-    if (watch_signals(&error) && boot(demo, &error) && dump(demo, &error) &&
-        stream(demo, &error) && compare(demo, &error)) {
+    if (watch_signals(&error) && boot(demo, &error) && dump(demo, &error) && stream(demo, &error) &&
+        compare(demo, &error)) {
         stage(demo, "done");
         report->kernel = demo->kernel;
         report->image = demo->keep ? demo->image : NULL;
@@ -264,18 +266,20 @@ int zc_cmd_demo(int argc, char **argv)
     g_autofree char *memory = NULL;
     g_autofree char *channels = NULL;
     gboolean image = FALSE;
-    struct demo demo = {.memory_mib = MEMORY_DEFAULT_MIB, .channels = CHANNELS_DEFAULT};
+    struct demo demo = { .memory_mib = MEMORY_DEFAULT_MIB, .channels = CHANNELS_DEFAULT };
     const GOptionEntry entries[] = {
-        {"memory", 0, 0, G_OPTION_ARG_STRING, &memory, "RAM of the guest (default: 256M)", "SIZE"},
-        {"channels", 0, 0, G_OPTION_ARG_STRING, &channels,
-         "Connections that carry pages, 1 to 64 (default: 4)", "N"},
-        {"image", 0, 0, G_OPTION_ARG_NONE, &image,
-         "Stream an image of the guest's RAM, dumped while it lives (the default)", NULL},
-        {"keep", 0, 0, G_OPTION_ARG_NONE, &demo.keep, "Keep the two images and say where they are",
-         NULL},
-        {"json", 0, 0, G_OPTION_ARG_NONE, &demo.json, "Print the report as one JSON object", NULL},
-        {"quiet", 'q', 0, G_OPTION_ARG_NONE, &demo.quiet, "Do not tell the stages", NULL},
-        {NULL, 0, 0, 0, NULL, NULL, NULL},
+        { "memory", 0, 0, G_OPTION_ARG_STRING, &memory, "RAM of the guest (default: 256M)",
+          "SIZE" },
+        { "channels", 0, 0, G_OPTION_ARG_STRING, &channels,
+          "Connections that carry pages, 1 to 64 (default: 4)", "N" },
+        { "image", 0, 0, G_OPTION_ARG_NONE, &image,
+          "Stream an image of the guest's RAM, dumped while it lives (the default)", NULL },
+        { "keep", 0, 0, G_OPTION_ARG_NONE, &demo.keep, "Keep the two images and say where they are",
+          NULL },
+        { "json", 0, 0, G_OPTION_ARG_NONE, &demo.json, "Print the report as one JSON object",
+          NULL },
+        { "quiet", 'q', 0, G_OPTION_ARG_NONE, &demo.quiet, "Do not tell the stages", NULL },
+        { NULL, 0, 0, 0, NULL, NULL, NULL },
     };
 
     switch (zc_options_parse(&usage, entries, NULL, argc, argv, &error)) {

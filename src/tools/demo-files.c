@@ -52,10 +52,11 @@ char *zc_demo_files_make_directory(uint64_t need_bytes, GError **error)
     if (available < need_bytes) {
         g_autofree char *need = zc_size_format(need_bytes);
         g_autofree char *have = zc_size_format(available);
-        g_set_error(error, ZCMIG_ERROR, ZCMIG_ERROR_OUTPUT,
-                    "the demo needs %s in '%s', which has %s free: free some, set TMPDIR, or choose "
-                    "a smaller --memory",
-                    need, parent, have);
+        g_set_error(
+            error, ZCMIG_ERROR, ZCMIG_ERROR_OUTPUT,
+            "the demo needs %s in '%s', which has %s free: free some, set TMPDIR, or choose "
+            "a smaller --memory",
+            need, parent, have);
         return NULL;
     }
     g_autofree char *path = g_build_filename(parent, "zcmig-demo-XXXXXX", NULL);

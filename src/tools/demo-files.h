@@ -12,9 +12,9 @@
 #include <glib.h>
 
 /*
- * A new directory (0700) with @need_bytes free: in $TMPDIR where that is set, else in /dev/shm where
- * that is tmpfs and has room, else where temporary files go.  NULL: ZCMIG_ERROR_OUTPUT, with what is
- * free and what is needed.
+ * A new directory (0700) with @need_bytes free: in $TMPDIR where that is set, else in /dev/shm
+ * where that is tmpfs and has room, else where temporary files go.  NULL: ZCMIG_ERROR_OUTPUT, with
+ * what is free and what is needed.
  */
 char *zc_demo_files_make_directory(uint64_t need_bytes, GError **error);
 

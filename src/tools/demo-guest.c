@@ -101,18 +101,32 @@ static gboolean spawn_qemu(struct zc_demo_guest *guest, const char *qemu, const 
     g_autoptr(GSubprocessLauncher) launcher =
         g_subprocess_launcher_new(G_SUBPROCESS_FLAGS_STDOUT_SILENCE);
     g_autofree char *memory = g_strdup_printf("%" G_GUINT64_FORMAT "M", guest->memory_mib);
-    g_autofree char *backend = g_strdup_printf("memory-backend-file,id=ram,share=on,size=%s,mem-path=%s",
-                                               memory, guest->ram_path);
+    g_autofree char *backend = g_strdup_printf(
+        "memory-backend-file,id=ram,share=on,size=%s,mem-path=%s", memory, guest->ram_path);
+    /* clang-format off: one option a line */
     const char *argv[] = {
-        qemu, "-name", "zcmig-demo", "-no-user-config", "-nodefaults",
-        "-display", "none", "-vga", "none", "-no-reboot",
-        "-accel", "tcg", "-cpu", "max", "-machine", "pc,memory-backend=ram",
-        "-m", memory, "-object", backend,
-        "-kernel", kernel, "-initrd", guest->initrd_path,
+        qemu,
+        "-name", "zcmig-demo",
+        "-no-user-config",
+        "-nodefaults",
+        "-no-reboot",
+        "-display", "none",
+        "-vga", "none",
+        "-accel", "tcg",
+        "-cpu", "max",
+        "-machine", "pc,memory-backend=ram",
+        "-m", memory,
+        "-object", backend,
+        "-kernel", kernel,
+        "-initrd", guest->initrd_path,
         "-append", "console=ttyS0 quiet panic=-1",
-        "-chardev", "socket,id=serial,fd=" G_STRINGIFY(SERIAL_FD), "-serial", "chardev:serial",
+        "-chardev", "socket,id=serial,fd=" G_STRINGIFY(SERIAL_FD),
+        "-serial", "chardev:serial",
         "-chardev", "socket,id=monitor,fd=" G_STRINGIFY(MONITOR_FD),
-        "-mon", "chardev=monitor,mode=control", NULL};
+        "-mon", "chardev=monitor,mode=control",
+        NULL,
+    };
+    /* clang-format on */
 
     if (!add_socket(launcher, SERIAL_FD, &guest->serial, wake_fd, error) ||
         !add_socket(launcher, MONITOR_FD, &guest->monitor, wake_fd, error)) {
@@ -151,7 +165,8 @@ static gboolean command(struct zc_demo_guest *guest, const char *name, int64_t t
             return fail_with_words(guest, error);
         }
         node = json_from_string(line, NULL);
-        JsonObject *object = node && JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL;
+        JsonObject *object =
+            node && JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL;
         if (!object) {
             g_set_error(error, ZCMIG_ERROR, ZCMIG_ERROR_PROTOCOL,
                         "monitor command '%s': got no JSON object back", name);
@@ -174,7 +189,8 @@ struct zc_demo_guest *zc_demo_guest_start(const struct zc_demo_guest_options *op
     if (options->memory_mib < ZC_DEMO_MEMORY_MIN_MIB ||
         options->memory_mib > ZC_DEMO_MEMORY_MAX_MIB) {
         g_set_error(error, ZCMIG_ERROR, ZCMIG_ERROR_USAGE,
-                    "memory of the demo's guest: got %" G_GUINT64_FORMAT " MiB, allowed %u to %u MiB",
+                    "memory of the demo's guest: got %" G_GUINT64_FORMAT
+                    " MiB, allowed %u to %u MiB",
                     options->memory_mib, ZC_DEMO_MEMORY_MIN_MIB, ZC_DEMO_MEMORY_MAX_MIB);
         return NULL;
     }
@@ -207,7 +223,8 @@ static gboolean next_tick(struct zc_demo_guest *guest, int64_t deadline_us, uint
                           GError **error)
 {
     for (;;) {
-        g_autofree char *line = zc_lines_next(&guest->serial, deadline_us, "the guest's tick", error);
+        g_autofree char *line =
+            zc_lines_next(&guest->serial, deadline_us, "the guest's tick", error);
         const char *end;
         if (!line) {
             return FALSE;
@@ -236,8 +253,8 @@ gboolean zc_demo_guest_wait_ready(struct zc_demo_guest *guest, unsigned int time
     }
     guest->ram_fd = open(guest->ram_path, O_RDONLY | O_CLOEXEC);
     if (guest->ram_fd < 0) {
-        g_set_error(error, ZCMIG_ERROR, ZCMIG_ERROR_SOURCE, "cannot open '%s': %s",
-                    guest->ram_path, g_strerror(errno));
+        g_set_error(error, ZCMIG_ERROR, ZCMIG_ERROR_SOURCE, "cannot open '%s': %s", guest->ram_path,
+                    g_strerror(errno));
         return FALSE;
     }
     unlink(guest->ram_path);
@@ -256,8 +273,8 @@ gboolean zc_demo_guest_prove_alive(struct zc_demo_guest *guest, uint64_t *tick_o
         }
         if (guest->last_tick && tick != guest->last_tick + 1) {
             g_set_error(error, ZCMIG_ERROR, ZCMIG_ERROR_FAILED,
-                        "the guest's ticks: got %" G_GUINT64_FORMAT " after %" G_GUINT64_FORMAT, tick,
-                        guest->last_tick);
+                        "the guest's ticks: got %" G_GUINT64_FORMAT " after %" G_GUINT64_FORMAT,
+                        tick, guest->last_tick);
             return FALSE;
         }
         guest->last_tick = tick;
@@ -342,7 +359,7 @@ static gboolean copy_sparse(int from, int to, uint64_t length, uint64_t *data_by
 gboolean zc_demo_guest_dump(struct zc_demo_guest *guest, const char *path,
                             struct zc_demo_dump *dump_out, GError **error)
 {
-    struct zc_demo_dump dump = {.ram_bytes = guest->memory_mib << 20};
+    struct zc_demo_dump dump = { .ram_bytes = guest->memory_mib << 20 };
     int64_t paused_us = g_get_monotonic_time();
 
     if (!command(guest, "stop", COMMAND_TIMEOUT_US, error)) {

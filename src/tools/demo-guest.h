@@ -29,9 +29,9 @@ struct zc_demo_guest_options {
 };
 
 struct zc_demo_dump {
-    int64_t paused_us;    /* how long the guest stood still */
-    uint64_t ram_bytes;   /* length of the image */
-    uint64_t data_bytes;  /* of them in pages that are not zero */
+    int64_t paused_us;   /* how long the guest stood still */
+    uint64_t ram_bytes;  /* length of the image */
+    uint64_t data_bytes; /* of them in pages that are not zero */
 };
 
 /*
@@ -41,7 +41,8 @@ struct zc_demo_dump {
 struct zc_demo_guest *zc_demo_guest_start(const struct zc_demo_guest_options *options,
                                           GError **error);
 
-/* Waits until the guest's data is in place.  Errors: what zc_lines_next gives, with QEMU's words. */
+/* Waits until the guest's data is in place.  Errors: what zc_lines_next gives, with QEMU's words.
+ */
 gboolean zc_demo_guest_wait_ready(struct zc_demo_guest *guest, unsigned int timeout_s,
                                   GError **error);
 
@@ -50,8 +51,7 @@ gboolean zc_demo_guest_dump(struct zc_demo_guest *guest, const char *path,
                             struct zc_demo_dump *dump_out, GError **error);
 
 /* Waits for ticks that only a guest which still runs can print, each one more than the last. */
-gboolean zc_demo_guest_prove_alive(struct zc_demo_guest *guest, uint64_t *tick_out,
-                                   GError **error);
+gboolean zc_demo_guest_prove_alive(struct zc_demo_guest *guest, uint64_t *tick_out, GError **error);
 
 void zc_demo_guest_free(struct zc_demo_guest *guest); /* accepts NULL */
 

@@ -17,7 +17,7 @@
 
 #include "tools/demo-initramfs.h"
 
-static const char *const busybox_paths[] = {"/bin/busybox", "/usr/bin/busybox"};
+static const char *const busybox_paths[] = { "/bin/busybox", "/usr/bin/busybox" };
 
 /* Random data in a tmpfs, then a dirtier that rewrites it in steps of 256 KiB. */
 static const char init_script[] =
@@ -55,10 +55,10 @@ struct member {
 static void add(GByteArray *archive, guint32 inode, const struct member *member)
 {
     gsize name_bytes = strlen(member->name) + 1;
-    g_autofree char *header = g_strdup_printf(
-        "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x", inode, member->mode, 0u, 0u,
-        1u, 0u, (guint32)member->length, 0u, 0u, member->device_major, member->device_minor,
-        (guint32)name_bytes, 0u);
+    g_autofree char *header =
+        g_strdup_printf("070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x", inode,
+                        member->mode, 0u, 0u, 1u, 0u, (guint32)member->length, 0u, 0u,
+                        member->device_major, member->device_minor, (guint32)name_bytes, 0u);
 
     g_byte_array_append(archive, (const guint8 *)header, (guint)strlen(header));
     g_byte_array_append(archive, (const guint8 *)member->name, (guint)name_bytes);
@@ -123,14 +123,14 @@ gboolean zc_demo_initramfs_write(const char *path, uint64_t fill_mib, GError **e
     }
     g_autofree char *init = g_strdup_printf(init_script, (guint64)fill_mib, (guint64)fill_mib * 16);
     const struct member members[] = {
-        {".", S_IFDIR | 0755, 0, 0, NULL, 0},
-        {"bin", S_IFDIR | 0755, 0, 0, NULL, 0},
-        {"dev", S_IFDIR | 0755, 0, 0, NULL, 0},
-        {"mem", S_IFDIR | 0755, 0, 0, NULL, 0},
-        {"dev/console", S_IFCHR | 0600, 5, 1, NULL, 0},
-        {"bin/busybox", S_IFREG | 0755, 0, 0, busybox, busybox_bytes},
-        {"init", S_IFREG | 0755, 0, 0, init, strlen(init)},
-        {"TRAILER!!!", 0, 0, 0, NULL, 0},
+        { ".", S_IFDIR | 0755, 0, 0, NULL, 0 },
+        { "bin", S_IFDIR | 0755, 0, 0, NULL, 0 },
+        { "dev", S_IFDIR | 0755, 0, 0, NULL, 0 },
+        { "mem", S_IFDIR | 0755, 0, 0, NULL, 0 },
+        { "dev/console", S_IFCHR | 0600, 5, 1, NULL, 0 },
+        { "bin/busybox", S_IFREG | 0755, 0, 0, busybox, busybox_bytes },
+        { "init", S_IFREG | 0755, 0, 0, init, strlen(init) },
+        { "TRAILER!!!", 0, 0, 0, NULL, 0 },
     };
     g_autoptr(GByteArray) archive = g_byte_array_new();
     for (guint32 i = 0; i < G_N_ELEMENTS(members); i++) {

@@ -42,7 +42,8 @@ static JsonObject *end_next(struct end *end, int64_t deadline_us, GError **error
     return json_node_dup_object(node);
 }
 
-/* A report that speaks of a failure becomes an error with the code that its exit code stands for. */
+/* A report that speaks of a failure becomes an error with the code that its exit code stands for.
+ */
 static gboolean check_report(const struct end *end, JsonObject *report, GError **error)
 {
     enum zcmig_error_code code = ZCMIG_ERROR_FAILED;
@@ -72,10 +73,11 @@ static gboolean start_sender(struct end *send, const struct zc_demo_pair_options
     const char *address = json_object_get_string_member_with_default(listening, "address", NULL);
     g_autofree char *source = g_strconcat("file:", options->image, NULL);
     g_autofree char *channels = g_strdup_printf("--channels=%u", options->channels);
-    const char *argv[] = {program, "send", source, address, channels, "--json", NULL};
+    const char *argv[] = { program, "send", source, address, channels, "--json", NULL };
 
     if (!address) {
-        g_set_error(error, ZCMIG_ERROR, ZCMIG_ERROR_FAILED, "zcmig recv did not say where it listens");
+        g_set_error(error, ZCMIG_ERROR, ZCMIG_ERROR_FAILED,
+                    "zcmig recv did not say where it listens");
         return FALSE;
     }
     return end_start(send, argv, options->wake_fd, error);
@@ -86,8 +88,8 @@ static gboolean run(const struct zc_demo_pair_options *options, struct end *send
 {
     int64_t deadline_us = g_get_monotonic_time() + (int64_t)options->timeout_s * G_USEC_PER_SEC;
     g_autofree char *program = g_file_read_link("/proc/self/exe", error);
-    const char *recv_argv[] = {program, "recv", "tcp:127.0.0.1:0", "-o", options->output, "--json",
-                               NULL};
+    const char *recv_argv[] = { program,  "recv", "tcp:127.0.0.1:0", "-o", options->output,
+                                "--json", NULL };
 
     if (!program || !end_start(recv, recv_argv, options->wake_fd, error)) {
         return FALSE;
@@ -110,8 +112,8 @@ static gboolean run(const struct zc_demo_pair_options *options, struct end *send
 gboolean zc_demo_pair_run(const struct zc_demo_pair_options *options, struct zc_demo_pair *pair_out,
                           GError **error)
 {
-    struct end send = {.name = "send"}, recv = {.name = "recv"};
-    struct zc_demo_pair pair = {0};
+    struct end send = { .name = "send" }, recv = { .name = "recv" };
+    struct zc_demo_pair pair = { 0 };
 
     gboolean done = run(options, &send, &recv, &pair, error);
     zc_child_stop(&send.child, done);

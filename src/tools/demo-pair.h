@@ -13,7 +13,7 @@ struct zc_demo_pair_options {
     const char *image;  /* what is sent */
     const char *output; /* what recv writes; must not exist */
     unsigned int channels;
-    int wake_fd;        /* readable ends it with ZCMIG_ERROR_CANCELLED */
+    int wake_fd; /* readable ends it with ZCMIG_ERROR_CANCELLED */
     unsigned int timeout_s;
 };
 

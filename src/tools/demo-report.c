@@ -52,7 +52,8 @@ static char *reasons(JsonObject *report)
 
 /* ----------------------------------------------------------------- table */
 
-static void print_row(FILE *file, const char *label, JsonObject *ends[2], char *(*format)(JsonObject *))
+static void print_row(FILE *file, const char *label, JsonObject *ends[2],
+                      char *(*format)(JsonObject *))
 {
     g_autofree char *send = format(ends[0]);
     g_autofree char *recv = format(ends[1]);
@@ -72,7 +73,8 @@ static char *format_rate(JsonObject *report)
     if (ms <= 0) {
         return g_strdup("-");
     }
-    g_autofree char *size = zc_size_format((uint64_t)(number(report, "ram", "total") * MS_PER_S / ms));
+    g_autofree char *size =
+        zc_size_format((uint64_t)(number(report, "ram", "total") * MS_PER_S / ms));
     return g_strconcat(size, "/s", NULL);
 }
 
@@ -88,7 +90,7 @@ static char *format_cpu(JsonObject *report)
 
 static void print_ends(const struct zc_demo_report *report, FILE *file)
 {
-    JsonObject *ends[2] = {report->pair.send, report->pair.recv};
+    JsonObject *ends[2] = { report->pair.send, report->pair.recv };
 
     fprintf(file, "\n  %-16s %16s %16s\n", "", "send", "recv");
     print_row(file, "transfer", ends, format_time);
@@ -125,8 +127,8 @@ static void print_zero_copy(JsonObject *send, FILE *file)
         zc_report_format_range(count(totals, "copied", "min"), count(totals, "copied", "max"));
     fprintf(file, "\n  %-16s %" G_GUINT64_FORMAT " (%s)\n", "zero-copy calls",
             count(totals, NULL, "calls"), bytes);
-    fprintf(file, "  %-16s %" G_GUINT64_FORMAT " for %" G_GUINT64_FORMAT " completed calls\n", "notes",
-            count(totals, NULL, "notes"), count(totals, NULL, "completed"));
+    fprintf(file, "  %-16s %" G_GUINT64_FORMAT " for %" G_GUINT64_FORMAT " completed calls\n",
+            "notes", count(totals, NULL, "notes"), count(totals, NULL, "completed"));
     fprintf(file, "  %-16s %s of them\n", "copied", copied);
     if (*why) {
         fprintf(file, "  %-16s %s\n", "why", why);
@@ -140,7 +142,9 @@ void zc_demo_report_print_table(const struct zc_demo_report *report, FILE *file)
     g_autofree char *name = g_path_get_basename(report->kernel);
 
     fprintf(file, "zcmig: demo: the RAM of a live guest, from one process to another\n");
-    fprintf(file, "  %-16s %s, paused %.3f s for the dump, alive in the end (tick %" G_GUINT64_FORMAT ")\n",
+    fprintf(file,
+            "  %-16s %s, paused %.3f s for the dump, alive in the end (tick %" G_GUINT64_FORMAT
+            ")\n",
             "guest", name, (double)report->dump.paused_us / G_USEC_PER_SEC, report->tick);
     print_pages(report->pair.send, file);
     print_ends(report, file);
@@ -159,7 +163,8 @@ void zc_demo_report_print_table(const struct zc_demo_report *report, FILE *file)
                 report->offset);
     }
     if (report->image) {
-        fprintf(file, "  %-16s %s\n  %-16s %s\n", "sent", report->image, "received", report->output);
+        fprintf(file, "  %-16s %s\n  %-16s %s\n", "sent", report->image, "received",
+                report->output);
     }
 }
 

@@ -11,11 +11,11 @@
 struct zc_demo_report {
     const char *kernel;
     struct zc_demo_dump dump;
-    uint64_t tick;      /* the guest's last: it lived to the end */
-    gboolean same;      /* the two images, byte by byte */
-    uint64_t offset;    /* of the first difference */
+    uint64_t tick;   /* the guest's last: it lived to the end */
+    gboolean same;   /* the two images, byte by byte */
+    uint64_t offset; /* of the first difference */
     struct zc_demo_pair pair;
-    const char *image;  /* kept files; NULL when they are gone */
+    const char *image; /* kept files; NULL when they are gone */
     const char *output;
 };
 

@@ -49,7 +49,7 @@ static gboolean wait_readable(struct zc_lines *lines, int64_t deadline_us, const
                               GError **error)
 {
     for (;;) {
-        struct pollfd fds[2] = {{lines->fd, POLLIN, 0}, {lines->wake_fd, POLLIN, 0}};
+        struct pollfd fds[2] = { { lines->fd, POLLIN, 0 }, { lines->wake_fd, POLLIN, 0 } };
         int64_t left_ms = (deadline_us - g_get_monotonic_time() + 999) / 1000;
         int n = poll(fds, 2, (int)CLAMP(left_ms, 0, 3600 * 1000));
 
@@ -80,8 +80,8 @@ char *zc_lines_next(struct zc_lines *lines, int64_t deadline_us, const char *wha
             return line;
         }
         if (lines->pending->len > ZC_LINE_BYTES_MAX) {
-            g_set_error(error, ZCMIG_ERROR, ZCMIG_ERROR_LIMIT,
-                        "%s: got a line of over %u bytes", what, ZC_LINE_BYTES_MAX);
+            g_set_error(error, ZCMIG_ERROR, ZCMIG_ERROR_LIMIT, "%s: got a line of over %u bytes",
+                        what, ZC_LINE_BYTES_MAX);
             return NULL;
         }
         if (!wait_readable(lines, deadline_us, what, error)) {

@@ -23,10 +23,10 @@ void zc_lines_init(struct zc_lines *lines, int fd, int wake_fd);
 void zc_lines_clear(struct zc_lines *lines); /* closes; idempotent after zc_lines_init */
 
 /*
- * The next line without its end, to be freed with g_free.  @deadline_us is on g_get_monotonic_time().
- * NULL: ZCMIG_ERROR_TIMEOUT, ZCMIG_ERROR_CANCELLED (interrupted), ZCMIG_ERROR_DISCONNECTED (end of
- * stream; what came after the last line end is lost), ZCMIG_ERROR_LIMIT (a line over
- * ZC_LINE_BYTES_MAX).  @what is named in them.
+ * The next line without its end, to be freed with g_free.  @deadline_us is on
+ * g_get_monotonic_time(). NULL: ZCMIG_ERROR_TIMEOUT, ZCMIG_ERROR_CANCELLED (interrupted),
+ * ZCMIG_ERROR_DISCONNECTED (end of stream; what came after the last line end is lost),
+ * ZCMIG_ERROR_LIMIT (a line over ZC_LINE_BYTES_MAX).  @what is named in them.
  */
 char *zc_lines_next(struct zc_lines *lines, int64_t deadline_us, const char *what, GError **error);
 

@@ -56,7 +56,7 @@ static double now(void)
 /* Ends early when a child ends, so that the time taken is not rounded up to a sample. */
 static void pause_ns(long ns)
 {
-    struct timespec ts = {0, ns};
+    struct timespec ts = { 0, ns };
     sigset_t child;
 
     sigemptyset(&child);
@@ -153,8 +153,9 @@ static bool listens_in(const char *path, unsigned int port)
     FILE *file = fopen(path, "re");
 
     while (file && !found && fgets(line, sizeof(line), file)) {
-        found = sscanf(line, " %*d: %*[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %x", &local_port, &state) == 2 &&
-                local_port == port && state == TCP_LISTEN_STATE;
+        found =
+            sscanf(line, " %*d: %*[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %x", &local_port, &state) == 2 &&
+            local_port == port && state == TCP_LISTEN_STATE;
     }
     if (file) {
         fclose(file);
@@ -241,7 +242,7 @@ static char **split_at_dashes(char **argv)
 
 int main(int argc, char **argv)
 {
-    struct process receiver = {0}, sender = {0};
+    struct process receiver = { 0 }, sender = { 0 };
     unsigned int port = 0, timeout_s = 300;
     bool end_receiver = false;
     char **rest = split_at_dashes(argv);
@@ -259,14 +260,15 @@ int main(int argc, char **argv)
     receiver.argv = rest;
     sender.argv = rest ? split_at_dashes(rest) : NULL;
     if (!port || !sender.argv || !*sender.argv || !*receiver.argv) {
-        fprintf(stderr, "usage: measure --port=N [--end-receiver] [--timeout=S] -- RECEIVER... -- SENDER...\n");
+        fprintf(
+            stderr,
+            "usage: measure --port=N [--end-receiver] [--timeout=S] -- RECEIVER... -- SENDER...\n");
         return 2;
     }
     block_sigchld(SIG_BLOCK);
     bool done = start(&receiver) && wait_listening(&receiver, port);
     double begun = now();
-    done = done && start(&sender) &&
-           run_pair(&receiver, &sender, end_receiver, begun + timeout_s);
+    done = done && start(&sender) && run_pair(&receiver, &sender, end_receiver, begun + timeout_s);
     double wall = now() - begun;
     end(&sender);
     end(&receiver);

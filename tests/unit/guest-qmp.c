@@ -113,8 +113,7 @@ START_TEST(a_command_returns_what_qemu_returned)
     ck_assert_uint_eq(zc_qmp_get_version(qmp).minor, 2);
     ck_assert_uint_eq(zc_qmp_get_version(qmp).micro, 22);
     json_object_set_string_member(arguments, "name", "x");
-    JsonNode *returned =
-        zc_qmp_execute(qmp, "query-status", arguments, zc_deadline_in(5000), NULL);
+    JsonNode *returned = zc_qmp_execute(qmp, "query-status", arguments, zc_deadline_in(5000), NULL);
     ck_assert_ptr_nonnull(returned);
     ck_assert_str_eq(json_object_get_string_member(json_node_get_object(returned), "status"),
                      "running");
@@ -168,8 +167,8 @@ START_TEST(events_among_answers_are_kept_in_order)
     ck_assert(zc_qmp_run(qmp, "cont", NULL, zc_deadline_in(5000), &error));
     JsonObject *event = zc_qmp_wait_event(qmp, "RESUME", zc_deadline_in(5000), &error);
     ck_assert_ptr_nonnull(event);
-    ck_assert_int_eq(
-        json_object_get_int_member(json_object_get_object_member(event, "data"), "n"), 7);
+    ck_assert_int_eq(json_object_get_int_member(json_object_get_object_member(event, "data"), "n"),
+                     7);
     json_object_unref(event);
 
     /* The first STOP was passed over, not lost; the second comes last. */
@@ -217,7 +216,8 @@ START_TEST(an_answer_that_comes_late_is_not_the_next_ones)
     static const struct step steps[] = {
         { "qmp_capabilities", NEGOTIATED },
         { "\"slow\"", "" },
-        { "\"next\"", "{\"return\": \"slow\", \"id\": 2}\r\n{\"return\": \"next\", \"id\": 3}\r\n" },
+        { "\"next\"",
+          "{\"return\": \"slow\", \"id\": 2}\r\n{\"return\": \"next\", \"id\": 3}\r\n" },
         { NULL, NULL },
     };
     struct server server = { .steps = steps };
