@@ -494,7 +494,7 @@ void zc_incoming_last_words(struct zc_incoming *in)
         if (code == ZCMIG_ERROR_DISCONNECTED && atomic_load(&in->session.peer_is_zcmig)) {
             hear_peer(in);
         }
-        if (!in->peer_failed && !(code == ZCMIG_ERROR_MISMATCH && in->said_shut)) {
+        if (!in->peer_failed && code != ZCMIG_ERROR_MISMATCH) { /* RESULT has said that */
             struct zc_extension message = { .type = ZC_EXTENSION_FAIL };
             message.fail.code = (uint8_t)code;
             g_strlcpy(message.fail.text, cause->message, sizeof(message.fail.text));

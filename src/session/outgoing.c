@@ -303,6 +303,8 @@ static void take_result(struct outgoing *out, const struct zc_extension *result)
                  "%" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT
                  " pages are not at the destination as they were sent: %s",
                  result->result.n_wrong, result->result.n_pages, result->result.text);
+    } else if (result->result.n_pages == 0) {
+        zc_warning("the destination keeps no digests: what arrived is not verified");
     } else if (result->result.n_pages != zc_manifest_pages(out->manifest)) {
         zc_error(&error, ZCMIG_ERROR_PROTOCOL,
                  "the destination compared %" G_GUINT64_FORMAT " pages, sent were %" G_GUINT64_FORMAT,
@@ -313,7 +315,7 @@ static void take_result(struct outgoing *out, const struct zc_extension *result)
     }
 }
 
-/* Sends the manifest, waits for SHUT and the verdict, in the order that the mode asks for. */
+/* Sends the manifest, waits for the destination's word that it has the RAM, and for its verdict. */
 static bool conclude(struct outgoing *out)
 {
     struct zc_extension result;
@@ -322,11 +324,11 @@ static bool conclude(struct outgoing *out)
     if (verify && !send_manifest(out)) {
         return false;
     }
-    int64_t shut_ns = zc_return_path_wait_shut(out->return_path, stall_deadline(out));
-    if (!shut_ns) {
+    int64_t answered_ns = zc_return_path_wait_answer(out->return_path, stall_deadline(out));
+    if (!answered_ns) {
         return false;
     }
-    atomic_store(&out->session.transferred_ns, shut_ns);
+    atomic_store(&out->session.transferred_ns, answered_ns);
     zc_session_set_state(&out->session, ZCMIG_STATE_VERIFYING);
     if (verify) {
         if (!zc_return_path_wait_result(out->return_path, stall_deadline(out), &result)) {

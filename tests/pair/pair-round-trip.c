@@ -5,7 +5,9 @@
  */
 #include "config.h"
 
+#include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -193,10 +195,11 @@ START_TEST(zeros_stay_holes_at_the_destination)
     close(fd);
     zc_pair_init(&pair, source, output);
     zc_pair_run(&pair);
-    expect_success(&pair);
-    ck_assert_uint_eq(pair.send_stats.normal_pages, 1);
+    /* Before it is read: reading a hole of a tmpfs file through a mapping fills it. */
     ck_assert_int_eq(stat(output, &status), 0);
     ck_assert_int_le(status.st_blocks * 512, 64 << 10);
+    expect_success(&pair);
+    ck_assert_uint_eq(pair.send_stats.normal_pages, 1);
     zc_pair_clear(&pair);
 }
 END_TEST
