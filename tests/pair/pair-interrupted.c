@@ -143,7 +143,7 @@ static void cut_at(uint64_t bytes, bool reset)
     /* Cut before it has said what it is, a connection is dropped and another one waited for. */
     ck_assert_msg(pair.recv_error->code == ZCMIG_ERROR_DISCONNECTED ||
                       pair.recv_error->code == ZCMIG_ERROR_PEER ||
-                      (bytes < 64 && pair.recv_error->code == ZCMIG_ERROR_TIMEOUT),
+                      (bytes < 256 && pair.recv_error->code == ZCMIG_ERROR_TIMEOUT),
                   "receiver, cut after %llu: %s", (unsigned long long)bytes,
                   pair.recv_error->message);
     expect_no_output();
