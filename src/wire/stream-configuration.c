@@ -107,9 +107,9 @@ static const struct {
     enum zc_stream_result (*parse)(struct zc_stream_decoder *decoder, struct zc_cursor *cursor,
                                    struct zc_stream_event *event, GError **error);
 } subsections[] = {
-    {"configuration/target-page-bits", parse_page_bits},
-    {"configuration/capabilities", parse_capabilities},
-    {"configuration/uuid", parse_uuid},
+    { "configuration/target-page-bits", parse_page_bits },
+    { "configuration/capabilities", parse_capabilities },
+    { "configuration/uuid", parse_uuid },
 };
 
 static enum zc_stream_result parse_subsection(struct zc_stream_decoder *decoder,

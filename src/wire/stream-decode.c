@@ -246,8 +246,8 @@ static enum zc_stream_result parse_section(struct zc_stream_decoder *decoder,
     }
     if (decoder->ram != ZC_RAM_STARTED) {
         return zc_stream_refuse(decoder, error, ZCMIG_ERROR_PROTOCOL,
-                                "got a section %s of id %u %s", type == ZC_SECTION_PART ? "PART" : "END",
-                                event->section.id,
+                                "got a section %s of id %u %s",
+                                type == ZC_SECTION_PART ? "PART" : "END", event->section.id,
                                 decoder->ram == ZC_RAM_ENDED ? "after RAM's END"
                                                              : "before RAM's START");
     }
@@ -331,7 +331,7 @@ enum zc_stream_result zc_stream_decoder_next(struct zc_stream_decoder *decoder,
                                              const uint8_t *bytes, size_t length, size_t *used_out,
                                              struct zc_stream_event *event_out, GError **error)
 {
-    struct zc_cursor cursor = {bytes, length};
+    struct zc_cursor cursor = { bytes, length };
     enum zc_stream_result result;
 
     memset(event_out, 0, sizeof(*event_out));

@@ -14,9 +14,9 @@ static const struct {
     uint32_t flag;
     const char *name;
 } refused_flags[] = {
-    {ZC_RECORD_XBZRLE, "an XBZRLE page (capability xbzrle)"},
-    {ZC_RECORD_HOOK, "a HOOK record (RDMA)"},
-    {ZC_RECORD_COMPRESS_PAGE, "a COMPRESS_PAGE record (capability compress)"},
+    { ZC_RECORD_XBZRLE, "an XBZRLE page (capability xbzrle)" },
+    { ZC_RECORD_HOOK, "a HOOK record (RDMA)" },
+    { ZC_RECORD_COMPRESS_PAGE, "a COMPRESS_PAGE record (capability compress)" },
 };
 
 static const struct zc_stream_block *find_block(const struct zc_stream_decoder *decoder,
@@ -104,8 +104,8 @@ static enum zc_stream_result parse_block(struct zc_stream_decoder *decoder,
         used_bytes > decoder->unlisted_bytes) {
         return zc_stream_refuse(decoder, error, ZCMIG_ERROR_PROTOCOL,
                                 "RAM block '%s': got 0x%" G_GINT64_MODIFIER
-                                "x bytes, allowed are multiples of %u up to the 0x%" G_GINT64_MODIFIER
-                                "x that MEM_SIZE leaves",
+                                "x bytes, allowed are multiples of %u up to the "
+                                "0x%" G_GINT64_MODIFIER "x that MEM_SIZE leaves",
                                 event->block.name, used_bytes, ZC_WIRE_PAGE_BYTES,
                                 decoder->unlisted_bytes);
     }

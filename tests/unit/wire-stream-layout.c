@@ -180,7 +180,7 @@ static void expect_ram_start(struct reader *reader)
 
 START_TEST(decoder_reads_qemus_bytes)
 {
-    struct reader reader = {by_hand(), zc_stream_decoder_new(&zc_sample_limits), 0, {0}};
+    struct reader reader = { by_hand(), zc_stream_decoder_new(&zc_sample_limits), 0, { 0 } };
 
     expect_ram_start(&reader);
     expect_section(&reader, ZC_SECTION_PART, 2, true, "");
@@ -207,8 +207,8 @@ END_TEST
 
 START_TEST(configuration_has_subsections)
 {
-    struct reader reader = {zc_sample_configuration_and_commands(),
-                            zc_stream_decoder_new(&zc_sample_limits), 0, {0}};
+    struct reader reader = { zc_sample_configuration_and_commands(),
+                            zc_stream_decoder_new(&zc_sample_limits), 0, { 0 } };
 
     expect(&reader, ZC_STREAM_HEADER);
     expect(&reader, ZC_STREAM_CONFIGURATION);
@@ -224,8 +224,8 @@ END_TEST
 
 START_TEST(every_command_of_qemu_is_an_event)
 {
-    struct reader reader = {zc_sample_configuration_and_commands(),
-                            zc_stream_decoder_new(&zc_sample_limits), 0, {0}};
+    struct reader reader = { zc_sample_configuration_and_commands(),
+                            zc_stream_decoder_new(&zc_sample_limits), 0, { 0 } };
 
     expect(&reader, ZC_STREAM_HEADER);
     expect(&reader, ZC_STREAM_CONFIGURATION);
