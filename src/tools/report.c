@@ -119,6 +119,7 @@ static void print_reasons(const struct zcmig_stats *stats, FILE *file)
     for (unsigned int i = 0; i < stats->n_channels; i++) {
         const char *reason = stats->channels[i].zerocopy_reason;
         g_autoptr(GString) ids = g_string_new(NULL);
+        unsigned int n = 0;
         bool said = !reason || !*reason;
 
         for (unsigned int k = 0; k < i && !said; k++) {
@@ -130,9 +131,10 @@ static void print_reasons(const struct zcmig_stats *stats, FILE *file)
         for (unsigned int k = i; k < stats->n_channels; k++) {
             if (g_strcmp0(stats->channels[k].zerocopy_reason, reason) == 0) {
                 g_string_append_printf(ids, " %u", stats->channels[k].id);
+                n++;
             }
         }
-        fprintf(file, "  zero-copy      %s (channel%s)\n", reason, ids->str);
+        fprintf(file, "  zero-copy      %s (channel%s%s)\n", reason, n > 1 ? "s" : "", ids->str);
     }
 }
 
