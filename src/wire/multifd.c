@@ -29,8 +29,8 @@ static const struct {
     uint32_t flag;
     const char *name;
 } refused_flags[] = {
-    { 0x02, "multifd-compression zlib" }, { 0x04, "multifd-compression zstd" },
-    { 0x08, "multifd-compression qpl" },  { 0x10, "multifd-compression uadk" },
+    { 0x02, "multifd-compression zlib" },   { 0x04, "multifd-compression zstd" },
+    { 0x08, "multifd-compression qpl" },    { 0x10, "multifd-compression uadk" },
     { 0x20, "multifd-compression qatzip" }, { 0x40, "device state (VFIO)" },
 };
 
@@ -189,7 +189,8 @@ bool zc_multifd_packet_check(const struct zc_multifd_packet *packet, uint64_t us
             packet->offsets[i] > used_bytes - ZC_WIRE_PAGE_BYTES) {
             return zc_error(error, ZCMIG_ERROR_PROTOCOL,
                             "multifd packet: page %u of block '%s': got offset "
-                            "0x%" G_GINT64_MODIFIER "x, allowed are pages of 0x%" G_GINT64_MODIFIER "x bytes",
+                            "0x%" G_GINT64_MODIFIER "x, allowed are pages of 0x%" G_GINT64_MODIFIER
+                            "x bytes",
                             i, packet->block, packet->offsets[i], used_bytes);
         }
     }

@@ -155,15 +155,20 @@ static const struct {
     { RAW("\6"), "got message type 6" },
     { RAW("\1aaaaaaaaaaaaaaaa\1\1\0\0\0\0\0\0\0\0\0"), "got 257 channels, allowed are 256" },
     { RAW("\1aaaaaaaaaaaaaaaa\0\1\3\0\0\0\0\0\0\0\0"), "got verify mode 3, allowed are 0 to 2" },
-    { RAW("\1aaaaaaaaaaaaaaaa\0\1\0\x80\0\0\0\0\0\0\0"), "got an image of 0x8000000000000000 bytes" },
+    { RAW("\1aaaaaaaaaaaaaaaa\0\1\0\x80\0\0\0\0\0\0\0"),
+      "got an image of 0x8000000000000000 bytes" },
     { RAW("\2\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"), "got 0 digests, allowed are 1 to 8000" },
     { RAW("\2\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x1f\x41"), "got 8001 digests" },
     { RAW("\2\0\0\0\0\0\0\0\0\0\0\0\0\xff\xff\xff\xff"), "got 4294967295 digests" },
-    { RAW("\2\0\0\0\0\xff\xff\xff\xff\xff\xff\xff\xff\0\0\0\1" "aaaaaaaa"),
-     "got first page 0xffffffffffffffff" },
-    { RAW("\2\0\0\0\0\0\7\xff\xff\xff\xff\xff\xff\0\0\0\1" "aaaaaaaa"),
-     "got first page 0x7ffffffffffff" },
-    { RAW("\2\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1" "aaaaaaa"), "got 7 bytes of digests, allowed are 8" },
+    { RAW("\2\0\0\0\0\xff\xff\xff\xff\xff\xff\xff\xff\0\0\0\1"
+          "aaaaaaaa"),
+      "got first page 0xffffffffffffffff" },
+    { RAW("\2\0\0\0\0\0\7\xff\xff\xff\xff\xff\xff\0\0\0\1"
+          "aaaaaaaa"),
+      "got first page 0x7ffffffffffff" },
+    { RAW("\2\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1"
+          "aaaaaaa"),
+      "got 7 bytes of digests, allowed are 8" },
     { RAW("\4\x0d"), "got code 13, allowed are 0 to 12" },
 };
 
@@ -198,8 +203,7 @@ int main(void)
                         ZC_EXTENSION_RESULT + 1);
     tcase_add_test(tcase, text_is_cut_by_the_encoder_and_cleaned_by_the_decoder);
     tcase_add_test(tcase, digests_may_be_appended_by_the_caller);
-    tcase_add_loop_test(tcase, message_that_breaks_a_rule_is_refused, 0,
-                        G_N_ELEMENTS(rejections));
+    tcase_add_loop_test(tcase, message_that_breaks_a_rule_is_refused, 0, G_N_ELEMENTS(rejections));
     tcase_add_test(tcase, every_backward_message_fits_the_return_path);
     suite_add_tcase(suite, tcase);
     return zc_unit_main(suite);
