@@ -35,7 +35,7 @@ AC_DEFUN([ZC_ARG_BUILD_MODES], [
 
 AC_DEFUN([ZC_CHECK_LIBRARIES], [
   PKG_CHECK_MODULES([GLIB], [glib-2.0 >= 2.72])
-  PKG_CHECK_MODULES([GIO], [gio-2.0 >= 2.72 gio-unix-2.0])
+  PKG_CHECK_MODULES([GIO], [gio-2.0 >= 2.72])
   PKG_CHECK_MODULES([JSON], [json-glib-1.0 >= 1.6])
   PKG_CHECK_MODULES([XXHASH], [libxxhash >= 0.8.1])
   PKG_CHECK_MODULES([CHECK], [check >= 0.15], [have_check=yes], [have_check="no (lost: tests/unit)"])
@@ -88,7 +88,7 @@ AC_DEFUN([ZC_CHECK_PROGRAMS], [
 AC_DEFUN([ZC_ARG_REQUIRED_TESTS], [
   AC_ARG_WITH([required-tests],
     [AS_HELP_STRING([--with-required-tests=LIST],
-      [make a skip of these a failure: all, or a comma-separated list of unit, cli, lint, pair, netns, kernel, qemu, lab, fuzz])],
+      [make a skip of these a failure: all, or a comma-separated list of unit, cli, lint, session, pair, netns, kernel, qemu, lab, fuzz])],
     [], [with_required_tests=])
   AS_IF([test "x$with_required_tests" = xno], [with_required_tests=])
   AS_IF([test "x$with_required_tests" = xyes], [with_required_tests=all])

@@ -23,6 +23,7 @@ include tests/unit/send.mk
 include tests/unit/recv.mk
 include tests/unit/session.mk
 include tests/cli/local.mk
+include tests/session/local.mk
 include tests/pair/local.mk
 include tests/netns/local.mk
 include tests/kernel/local.mk

@@ -68,7 +68,7 @@ static bool parse_tcp(const char *rest, struct zc_addr *addr, GError **error)
     g_autofree char *host = g_strndup(rest, (gsize)(colon - rest));
     size_t length = strlen(host);
     if (host[0] == '[') {
-        if (length < 3 || host[length - 1] != ']') {
+        if (length < 3 || strcspn(host + 1, "[]") != length - 2 || host[length - 1] != ']') {
             return zc_error(error, ZCMIG_ERROR_USAGE,
                             "got host '%s', an IPv6 address is written [ADDRESS]", host);
         }

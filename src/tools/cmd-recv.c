@@ -124,7 +124,8 @@ int zc_cmd_recv(int argc, char **argv)
           "Channels that a QEMU opens, 1 to 64 (default: learn from the peer)", "N" },
         { "verify", 0, 0, G_OPTION_ARG_STRING, &text.verify,
           "off: record no digests; after and before: record them, the sender chooses when to "
-          "compare (default: after)", "MODE" },
+          "compare (default: after)",
+          "MODE" },
         { "no-populate", 0, 0, G_OPTION_ARG_NONE, &text.no_populate,
           "Let each page be faulted in by its data: to measure what populating saves", NULL },
         { "allow-wildcard", 0, 0, G_OPTION_ARG_NONE, &text.allow_wildcard,

@@ -99,11 +99,13 @@ int zc_cmd_send(int argc, char **argv)
         { "channels", 0, 0, G_OPTION_ARG_STRING, &text.channels,
           "Connections that carry pages, 1 to 64 (default: as many as CPUs, 8 at most)", "N" },
         { "zerocopy", 0, 0, G_OPTION_ARG_STRING, &text.zerocopy,
-          "auto: as long as the kernel does not copy after all; on: always ask; off (default: auto)",
+          "auto: as long as the kernel does not copy after all; on: always ask; off (default: "
+          "auto)",
           "MODE" },
         { "verify", 0, 0, G_OPTION_ARG_STRING, &text.verify,
           "Compare page digests after the transfer, before it counts as done, or off "
-          "(default: after)", "MODE" },
+          "(default: after)",
+          "MODE" },
         { "max-bandwidth", 0, 0, G_OPTION_ARG_STRING, &text.max_bandwidth,
           "Bytes a second over all channels, for example 500M (default: no limit)", "RATE" },
         { "connect-timeout", 0, 0, G_OPTION_ARG_STRING, &text.connect_timeout,

@@ -76,7 +76,8 @@ static int verify(char **argv, bool json)
     }
     fflush(stdout);
     g_set_error(&error, ZCMIG_ERROR, ZCMIG_ERROR_MISMATCH,
-                "%" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT " pages of '%s' are not those of '%s'",
+                "%" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT
+                " pages of '%s' are not those of '%s'",
                 wrong, pages, argv[2], argv[1]);
     return zc_cli_fail(usage.command, error);
 }

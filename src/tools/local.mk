@@ -23,3 +23,17 @@ endif
 src_tools_zcmig_SOURCES = src/tools/main.c
 src_tools_zcmig_LDADD = src/tools/libtools.la libzcmig.la src/base/libbase.la \
 	$(JSON_LIBS) $(GLIB_LIBS)
+
+# The demo: a guest of its own, and the helper that finds a kernel for it.
+src_tools_libtools_la_SOURCES += \
+	src/tools/child.c src/tools/child.h \
+	src/tools/cmd-demo.c \
+	src/tools/demo-files.c src/tools/demo-files.h \
+	src/tools/demo-guest.c src/tools/demo-guest.h \
+	src/tools/demo-initramfs.c src/tools/demo-initramfs.h \
+	src/tools/demo-pair.c src/tools/demo-pair.h \
+	src/tools/demo-report.c src/tools/demo-report.h \
+	src/tools/lines.c src/tools/lines.h
+src_tools_libtools_la_CPPFLAGS += $(GIO_CFLAGS)
+src_tools_libtools_la_LIBADD += $(GIO_LIBS)
+dist_pkglibexec_SCRIPTS = libexec/fetch-guest-kernel

@@ -14,6 +14,7 @@ static const struct zc_command commands[] = {
     { "recv", "take the RAM that a zcmig or a QEMU sends", zc_cmd_recv },
     { "digest", "digest every page of an image", zc_cmd_digest },
     { "verify", "compare two images or manifests page by page", zc_cmd_verify },
+    { "demo", "move the RAM of a live guest between two processes here", zc_cmd_demo },
 };
 
 static const struct zc_command *find(const char *name)

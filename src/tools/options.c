@@ -114,8 +114,10 @@ bool zc_option_uuid(const char *text, const char **uuid_out, GError **error)
         return true;
     }
     if (!g_uuid_string_is_valid(text)) {
-        return usage_error(error, "--uuid: got '%s', allowed is the form "
-                                  "01234567-89ab-cdef-0123-456789abcdef", text);
+        return usage_error(error,
+                           "--uuid: got '%s', allowed is the form "
+                           "01234567-89ab-cdef-0123-456789abcdef",
+                           text);
     }
     *uuid_out = text;
     return true;
@@ -156,7 +158,8 @@ static void add_output_entries(GOptionContext *context, struct zc_output *output
     const GOptionEntry entries[] = {
         { "progress", 0, G_OPTION_FLAG_OPTIONAL_ARG, G_OPTION_ARG_CALLBACK, on_progress,
           "Write progress to descriptor FD, a line of JSON each 250 ms; without FD: "
-          "for people on stderr, even if it is no terminal", "[FD]" },
+          "for people on stderr, even if it is no terminal",
+          "[FD]" },
         { "json", 0, 0, G_OPTION_ARG_NONE, NULL, "Report as one JSON object", NULL },
         { "verbose", 'v', G_OPTION_FLAG_NO_ARG, G_OPTION_ARG_CALLBACK, on_verbose,
           "Say what happens on stderr; twice: say more", NULL },

@@ -31,7 +31,10 @@ struct zc_output {
     int progress_fd; /* lines of JSON go there; -1: nowhere */
 };
 
-#define ZC_OUTPUT_INIT { .progress_fd = -1 }
+#define ZC_OUTPUT_INIT                                                                             \
+    {                                                                                              \
+        .progress_fd = -1                                                                          \
+    }
 
 enum zc_parsed {
     ZC_PARSED_RUN,  /* arguments are in argv[1] to argv[n_arguments] */

@@ -20,10 +20,10 @@
 
 #define US_PER_S 1000000
 #define TICK_US (50 * 1000)
-#define BAR_US (200 * 1000)   /* at most 5 redraws a second */
-#define PLAIN_US US_PER_S     /* stderr is a file: a line a second */
+#define BAR_US (200 * 1000) /* at most 5 redraws a second */
+#define PLAIN_US US_PER_S   /* stderr is a file: a line a second */
 #define JSON_US (250 * 1000)
-#define LAST_LINE_MS 1000     /* how long the last line of JSON waits for its reader */
+#define LAST_LINE_MS 1000 /* how long the last line of JSON waits for its reader */
 #define RATE_WINDOW_US US_PER_S
 #define WIDTH_DEFAULT 80
 #define BAR_CELLS_MIN 10
@@ -109,8 +109,8 @@ char *zc_progress_format(const struct zcmig_stats *stats, double rate, unsigned 
         g_strdup_printf(", %" G_GUINT64_FORMAT " normal + %" G_GUINT64_FORMAT " zero pages",
                         stats->normal_pages, stats->zero_pages),
     };
-    g_autofree char *head = g_strdup_printf("%s %3.0f%%", zcmig_state_name(stats->state),
-                                            100 * done_share(stats));
+    g_autofree char *head =
+        g_strdup_printf("%s %3.0f%%", zcmig_state_name(stats->state), 100 * done_share(stats));
     GString *line = g_string_new(head);
     size_t used = line->len;
     unsigned int n_fit = 0;
@@ -140,8 +140,8 @@ static void fetch(struct zc_progress *progress, int64_t now_us)
     if (past_us > 0 && bytes >= progress->stats_bytes) {
         double rate = (double)(bytes - progress->stats_bytes) * US_PER_S / (double)past_us;
         double weight = MIN(1.0, (double)past_us / RATE_WINDOW_US);
-        progress->rate = progress->rate > 0 ? progress->rate + weight * (rate - progress->rate)
-                                            : rate;
+        progress->rate =
+            progress->rate > 0 ? progress->rate + weight * (rate - progress->rate) : rate;
     }
     progress->stats_us = now_us;
     progress->stats_bytes = bytes;
@@ -152,7 +152,7 @@ static unsigned int terminal_width(void)
     struct winsize size;
 
     return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1 ? size.ws_col - 1u
-                                                                            : WIDTH_DEFAULT;
+                                                                           : WIDTH_DEFAULT;
 }
 
 static void show(struct zc_progress *progress)

@@ -158,11 +158,11 @@ static void add_verify(JsonBuilder *builder, const struct zc_report *report)
 static void add_error(JsonBuilder *builder, const GError *error)
 {
     static const char *const names[] = {
-        "failed", "usage", "unsupported", "connect", "protocol", "disconnected", "peer",
-        "source", "output", "limit", "mismatch", "cancelled", "timeout",
+        "failed", "usage",  "unsupported", "connect",  "protocol",  "disconnected", "peer",
+        "source", "output", "limit",       "mismatch", "cancelled", "timeout",
     };
-    bool known = error->domain == ZCMIG_ERROR && error->code >= 0 &&
-                 error->code < (int)G_N_ELEMENTS(names);
+    bool known =
+        error->domain == ZCMIG_ERROR && error->code >= 0 && error->code < (int)G_N_ELEMENTS(names);
 
     zc_report_add_text(builder, "error-desc", error->message);
     begin(builder, "error");

@@ -10,7 +10,8 @@
 
 #include "tools/options.h"
 
-/* Tells both the tool's and the library's log what -v and -q asked for.  Before the session is made. */
+/* Tells both the tool's and the library's log what -v and -q asked for.  Before the session is
+ * made. */
 void zc_run_set_verbosity(const struct zc_output *output);
 
 /* Blocks until the session ends.  Returns the exit code; all has been printed. */

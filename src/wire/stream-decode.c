@@ -128,30 +128,23 @@ static bool command_length_is_right(uint16_t command, uint16_t length)
     }
 }
 
-static bool command_is_known(const struct zc_stream_decoder *decoder, uint16_t command)
+enum zc_stream_result zc_stream_parse_command(struct zc_stream_decoder *decoder,
+                                              struct zc_cursor *cursor,
+                                              struct zc_stream_event *event, GError **error)
 {
-    if (decoder->phase == ZC_PHASE_TAIL) {
-        return command == ZC_EXTENSION_COMMAND;
-    }
-    return (command >= ZC_COMMAND_OPEN_RETURN_PATH && command <= ZC_COMMAND_SWITCHOVER_START) ||
-           command == ZC_EXTENSION_COMMAND;
-}
-
-static enum zc_stream_result parse_command(struct zc_stream_decoder *decoder,
-                                           struct zc_cursor *cursor,
-                                           struct zc_stream_event *event, GError **error)
-{
+    bool is_qemus = decoder->phase == ZC_PHASE_ITEMS;
     uint16_t command, length;
     const uint8_t *data;
 
     if (!zc_cursor_u16(cursor, &command)) {
         return ZC_STREAM_MORE;
     }
-    if (!command_is_known(decoder, command)) {
+    if (command != ZC_EXTENSION_COMMAND &&
+        (!is_qemus || command < ZC_COMMAND_OPEN_RETURN_PATH ||
+         command > ZC_COMMAND_SWITCHOVER_START)) {
         return zc_stream_refuse(decoder, error, ZCMIG_ERROR_PROTOCOL,
-                                "got command %u, allowed are %s and zcmig's %u", command,
-                                decoder->phase == ZC_PHASE_TAIL ? "none of QEMU's" : "1 to 11",
-                                ZC_EXTENSION_COMMAND);
+                                "got command %u, allowed here are %s and zcmig's %u", command,
+                                is_qemus ? "1 to 11" : "none of QEMU's", ZC_EXTENSION_COMMAND);
     }
     if (!zc_cursor_u16(cursor, &length)) {
         return ZC_STREAM_MORE;
@@ -314,7 +307,7 @@ static enum zc_stream_result parse_item(struct zc_stream_decoder *decoder,
         return ZC_STREAM_MORE;
     }
     if (item == ZC_ITEM_COMMAND && decoder->phase != ZC_PHASE_EOF) {
-        return parse_command(decoder, cursor, event, error);
+        return zc_stream_parse_command(decoder, cursor, event, error);
     }
     if (item == ZC_ITEM_EOF && decoder->phase != ZC_PHASE_TAIL) {
         return parse_eof(decoder, event, error);

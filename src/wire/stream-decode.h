@@ -66,6 +66,11 @@ enum zc_stream_result zc_stream_parse_name(struct zc_stream_decoder *decoder,
                                            char name_out[static ZC_STREAM_NAME_BYTES],
                                            GError **error);
 
+/* What follows a command's item byte.  Which commands are allowed depends on the phase. */
+enum zc_stream_result zc_stream_parse_command(struct zc_stream_decoder *decoder,
+                                              struct zc_cursor *cursor,
+                                              struct zc_stream_event *event, GError **error);
+
 enum zc_stream_result zc_stream_parse_configuration(struct zc_stream_decoder *decoder,
                                                     struct zc_cursor *cursor,
                                                     struct zc_stream_event *event, GError **error);

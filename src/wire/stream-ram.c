@@ -225,7 +225,12 @@ static enum zc_stream_result parse_record(struct zc_stream_decoder *decoder,
                                           GError **error)
 {
     uint64_t record;
+    const uint8_t *item;
 
+    /* A record that begins with this byte would speak of a page beyond 2^59: it is a command. */
+    if (cursor->left && *cursor->at == ZC_ITEM_COMMAND && zc_cursor_bytes(cursor, 1, &item)) {
+        return zc_stream_parse_command(decoder, cursor, event, error);
+    }
     if (!zc_cursor_u64(cursor, &record)) {
         return ZC_STREAM_MORE;
     }

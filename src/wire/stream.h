@@ -127,6 +127,9 @@ void zc_stream_decoder_free(struct zc_stream_decoder *decoder); /* accepts NULL 
  *     with MEM_SIZE and its blocks, any PARTs, one END, all of one id; EOF after RAM's END; after
  *     EOF at most one description and any extension commands
  *
+ * Extension commands are also allowed between RAM records, so that a source that gives up in the
+ * middle of a section can say why.
+ *
  * A command's length is checked against its number.  What it means is the caller's: the postcopy
  * ones and ENABLE_COLO come out as events too.  PACKAGED has payload_bytes, at most 16 MiB.
  *

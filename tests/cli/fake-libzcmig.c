@@ -69,15 +69,21 @@ const char *zcmig_state_name(enum zcmig_state state)
 void zcmig_send_options_init(struct zcmig_send_options *options)
 {
     *options = (struct zcmig_send_options){
-        .zerocopy = ZCMIG_ZEROCOPY_AUTO, .verify = ZCMIG_VERIFY_AFTER, .packet_pages = 128,
-        .merge_pages = true, .connect_timeout_ms = 30000, .stall_timeout_ms = 30000,
+        .zerocopy = ZCMIG_ZEROCOPY_AUTO,
+        .verify = ZCMIG_VERIFY_AFTER,
+        .packet_pages = 128,
+        .merge_pages = true,
+        .connect_timeout_ms = 30000,
+        .stall_timeout_ms = 30000,
     };
 }
 
 void zcmig_recv_options_init(struct zcmig_recv_options *options)
 {
     *options = (struct zcmig_recv_options){
-        .verify = ZCMIG_VERIFY_AFTER, .populate = true, .accept_timeout_ms = -1,
+        .verify = ZCMIG_VERIFY_AFTER,
+        .populate = true,
+        .accept_timeout_ms = -1,
         .stall_timeout_ms = 30000,
     };
 }
@@ -98,9 +104,9 @@ zcmig_session *zcmig_send_new(const struct zcmig_send_options *options, GError *
 {
     if (g_getenv("ZC_FAKE_ECHO")) {
         fprintf(stderr,
-                "source=%s destination=%s channels=%u zerocopy=%d verify=%d max_bandwidth=%" G_GUINT64_FORMAT
-                " connect_timeout_ms=%" G_GINT64_FORMAT " stall_timeout_ms=%" G_GINT64_FORMAT
-                " packet_pages=%u merge_pages=%d uuid=%s\n",
+                "source=%s destination=%s channels=%u zerocopy=%d verify=%d "
+                "max_bandwidth=%" G_GUINT64_FORMAT " connect_timeout_ms=%" G_GINT64_FORMAT
+                " stall_timeout_ms=%" G_GINT64_FORMAT " packet_pages=%u merge_pages=%d uuid=%s\n",
                 options->source, options->destination, options->channels, (int)options->zerocopy,
                 (int)options->verify, options->max_bandwidth, options->connect_timeout_ms,
                 options->stall_timeout_ms, options->packet_pages, options->merge_pages,
@@ -114,8 +120,9 @@ zcmig_session *zcmig_recv_new(const struct zcmig_recv_options *options, GError *
     if (g_getenv("ZC_FAKE_ECHO")) {
         fprintf(stderr,
                 "listen=%s output=%s overwrite=%d max_ram_bytes=%" G_GUINT64_FORMAT
-                " channels=%u verify=%d populate=%d allow_wildcard=%d accept_timeout_ms=%" G_GINT64_FORMAT
-                " stall_timeout_ms=%" G_GINT64_FORMAT " uuid=%s\n",
+                " channels=%u verify=%d populate=%d allow_wildcard=%d "
+                "accept_timeout_ms=%" G_GINT64_FORMAT " stall_timeout_ms=%" G_GINT64_FORMAT
+                " uuid=%s\n",
                 options->listen, options->output ? options->output : "-", options->overwrite,
                 options->max_ram_bytes, options->channels, (int)options->verify, options->populate,
                 options->allow_wildcard, options->accept_timeout_ms, options->stall_timeout_ms,
@@ -191,18 +198,35 @@ void zcmig_session_get_stats(zcmig_session *session, struct zcmig_stats *stats)
     uint64_t normal = session->state == ZCMIG_STATE_COMPLETED ? 750 : 300;
 
     *stats = (struct zcmig_stats){
-        .state = session->state, .sending = session->sending, .total_bytes = PAGES * 4096,
-        .normal_pages = normal, .zero_pages = 250, .wire_bytes = normal * 4096 + 10000,
-        .setup_ns = 3000000, .transfer_ns = 2000000000, .verify_ns = 5000000,
-        .cpu_ns = 500000000, .peer_is_zcmig = true, .n_channels = 2,
+        .state = session->state,
+        .sending = session->sending,
+        .total_bytes = PAGES * 4096,
+        .normal_pages = normal,
+        .zero_pages = 250,
+        .wire_bytes = normal * 4096 + 10000,
+        .setup_ns = 3000000,
+        .transfer_ns = 2000000000,
+        .verify_ns = 5000000,
+        .cpu_ns = 500000000,
+        .peer_is_zcmig = true,
+        .n_channels = 2,
     };
     stats->verified_pages = session->state == ZCMIG_STATE_COMPLETED ? PAGES : 0;
     stats->mismatched_pages = scenario_is("mismatch") ? 42 : 0;
     for (unsigned int i = 0; i < stats->n_channels; i++) {
         stats->channels[i] = (struct zcmig_channel_stats){
-            .id = i, .packets = 10, .wire_bytes = normal * 2048, .zerocopy_calls = 10,
-            .zerocopy_bytes = normal * 2048, .completed = 10, .notes = 4, .copied_min = 3,
-            .copied_max = 3 + i * 4, .enobufs_optmem = i, .drains = 1, .drain_ns = 1500000,
+            .id = i,
+            .packets = 10,
+            .wire_bytes = normal * 2048,
+            .zerocopy_calls = 10,
+            .zerocopy_bytes = normal * 2048,
+            .completed = 10,
+            .notes = 4,
+            .copied_min = 3,
+            .copied_max = 3 + i * 4,
+            .enobufs_optmem = i,
+            .drains = 1,
+            .drain_ns = 1500000,
             .zerocopy_state = "paused-copied",
             .zerocopy_reason = "the kernel copies on loopback",
         };
@@ -234,8 +258,8 @@ zcmig_manifest *zcmig_manifest_new_from_source(const char *uri, unsigned int thr
                                                GError **error)
 {
     if (!g_str_has_prefix(uri, "file:")) {
-        g_set_error(error, ZCMIG_ERROR, ZCMIG_ERROR_USAGE, "source: got '%s', allowed is file:IMAGE",
-                    uri);
+        g_set_error(error, ZCMIG_ERROR, ZCMIG_ERROR_USAGE,
+                    "source: got '%s', allowed is file:IMAGE", uri);
         return NULL;
     }
     return manifest_new("source", uri, threads);

@@ -14,3 +14,12 @@ ZC_CLI_TESTS = \
 	tests/cli/signals-cancel-then-kill
 dist_check_SCRIPTS += $(ZC_CLI_TESTS) tests/cli/functions
 TESTS += $(ZC_CLI_TESTS)
+
+if HAVE_CHECK
+check_PROGRAMS += tests/cli/progress-line-fits
+TESTS += tests/cli/progress-line-fits
+tests_cli_progress_line_fits_SOURCES = tests/cli/progress-line-fits.c tests/cli/fake-libzcmig.c
+tests_cli_progress_line_fits_CPPFLAGS = $(ZC_TEST_CPPFLAGS)
+tests_cli_progress_line_fits_LDADD = src/tools/libtools.la tests/lib/libunit.la \
+	src/base/libbase.la $(JSON_LIBS) $(GLIB_LIBS)
+endif

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include <zcmig/error.h>
+
 #include "fuzz/samples.h"
 #include "wire/bytes.h"
 #include "wire/extension.h"
@@ -111,6 +113,8 @@ GByteArray *zc_sample_zcmig(void)
                                    .session = {.n_channels = 4, .verify = ZC_VERIFY_AFTER}};
     struct zc_extension manifest = {.type = ZC_EXTENSION_MANIFEST,
                                     .manifest = {.n_digests = 2, .digests = digests}};
+    struct zc_extension fail = {.type = ZC_EXTENSION_FAIL,
+                                .fail = {.code = ZCMIG_ERROR_CANCELLED, .text = "cancelled"}};
     struct zc_extension end = {.type = ZC_EXTENSION_MANIFEST_END, .manifest_end = {.n_pages = 2}};
     GByteArray *out = g_byte_array_new();
 
@@ -122,6 +126,9 @@ GByteArray *zc_sample_zcmig(void)
     zc_stream_put_ram_block(out, "mem", 0x2000);
     put_section_tail(out);
     zc_stream_put_section_end(out, RAM_ID);
+    put_page(out, "mem", 0x1000, 0x43);
+    put_extension(out, &fail); /* not that it could go on after this, but between two records */
+    zc_stream_put_ram_zero(out, NULL, 0);
     zc_stream_put_ram_flush(out);
     put_section_tail(out);
     zc_stream_put_eof(out);

@@ -11,15 +11,17 @@ my $findings = 0;
 my $root = $ENV{ZC_SRCDIR} // die "ZC_SRCDIR is not set\n";
 
 # What builds and editors leave in the tree is not the project's.
-my $made = qr{(?:^|/)(?:\.git|\.deps|\.libs|autom4te\.cache|build-aux|build[^/]*|_build|__pycache__)$
+my $made = qr{(?:^|/)(?:\.git|\.deps|\.libs|autom4te\.cache|build-aux|build[^/]*|_build|_inst|__pycache__)$
              |\.(?:o|lo|la|a|log|trs|orig|rej|swp|cache)$|~$|/\.dirstamp$
              |^(?:aclocal\.m4|configure|config\.(?:h|h\.in|log|status)|libtool|Makefile(?:\.in)?)$
-             |^m4/(?:libtool|lt.*)\.m4$|^zcmig-\d}x;
+             |^m4/(?:libtool|lt.*)\.m4$}x;
 
 sub walk {
     my ($path, $found) = @_;
     return if $path =~ $made || -l "$root/$path";
     if (-d "$root/$path") {
+        # A build directory, or what make distcheck left, below the sources.
+        return if $path ne '.' && (-e "$root/$path/config.status" || -e "$root/$path/configure");
         opendir my $dir, "$root/$path" or die "$path: $!\n";
         walk($path eq '.' ? $_ : "$path/$_", $found) for sort grep { !/^\.\.?$/ } readdir $dir;
     } elsif (-f _) {

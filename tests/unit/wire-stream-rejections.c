@@ -144,7 +144,7 @@ static const struct {
     {SET_UP, RAW("\0"), ZCMIG_ERROR_PROTOCOL, "got EOF before the END of RAM"},
 
     /* commands */
-    {CONFIGURED, RAW("\x8\0\0"), ZCMIG_ERROR_PROTOCOL, "got command 0, allowed are 1 to 11"},
+    {CONFIGURED, RAW("\x8\0\0"), ZCMIG_ERROR_PROTOCOL, "got command 0, allowed here are 1 to 11"},
     {CONFIGURED, RAW("\x8\0\xc"), ZCMIG_ERROR_PROTOCOL, "got command 12"},
     {CONFIGURED, RAW("\x8\0\1\0\1"), ZCMIG_ERROR_PROTOCOL, "command 1: got 1 bytes"},
     {CONFIGURED, RAW("\x8\0\2\0\3"), ZCMIG_ERROR_PROTOCOL, "command 2: got 3 bytes"},
@@ -217,6 +217,7 @@ static const struct {
     {PART, RAW("\0\0\0\0\0\0\x10\x10"), ZCMIG_ERROR_PROTOCOL, "got RAM record 0x1010"},
     {PART, RAW("\0\0\0\0\0\0\x12\0"), ZCMIG_ERROR_PROTOCOL, "got RAM record 0x1200"},
     {PART, RAW("\0\0\0\0\0\0\0\x30"), ZCMIG_ERROR_PROTOCOL, "got RAM record 0x30"},
+    {PART, RAW("\x8\0\1"), ZCMIG_ERROR_PROTOCOL, "got command 1, allowed here are none of QEMU's"},
     {PART, RAW("\0\0\0\0\0\0\x10\x40"), ZCMIG_ERROR_UNSUPPORTED, "XBZRLE"},
     {NAMED, RAW("\0\0\0\0\0\0\x10\x60"), ZCMIG_ERROR_UNSUPPORTED, "XBZRLE"},
     {PART, RAW("\0\0\0\0\0\0\0\x80"), ZCMIG_ERROR_UNSUPPORTED, "HOOK record (RDMA)"},
@@ -241,7 +242,7 @@ static const struct {
     {AFTER_DEVICES, RAW("\x8"), ZCMIG_ERROR_PROTOCOL, "got item 0x08, allowed is EOF (0)"},
     {AFTER_EOF, RAW("\0"), ZCMIG_ERROR_PROTOCOL, "got item 0x00, allowed are a description"},
     {AFTER_EOF, RAW("\1"), ZCMIG_ERROR_PROTOCOL, "got item 0x01, allowed are a description"},
-    {AFTER_EOF, RAW("\x8\0\2"), ZCMIG_ERROR_PROTOCOL, "got command 2, allowed are none of QEMU's"},
+    {AFTER_EOF, RAW("\x8\0\2"), ZCMIG_ERROR_PROTOCOL, "got command 2, allowed here are none of QEMU's"},
     {AFTER_EOF, RAW("\6\0\0\0\x65"), ZCMIG_ERROR_LIMIT, "description: got 101 bytes, allowed are 100"},
     {AFTER_EOF, RAW("\6\xff\xff\xff\xff"), ZCMIG_ERROR_LIMIT, "got 4294967295 bytes"},
     {DESCRIBED, RAW("\6"), ZCMIG_ERROR_PROTOCOL, "got a second description"},
