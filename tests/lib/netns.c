@@ -21,6 +21,7 @@
 
 #include <linux/bpf.h>
 
+#include "base/clock.h"
 #include "lib/netns.h"
 
 /* Linux 5.18; newer than the headers that we may be built with */
@@ -185,6 +186,7 @@ ssize_t netns_raw_send(int fd, const void *memory, size_t bytes)
 int netns_wait_note(int fd, int ms, struct zc_note *note_out)
 {
     struct pollfd poll_fd = { .fd = fd };
+    zc_deadline deadline = zc_deadline_in(ms);
 
     for (;;) {
         int ret = zc_errqueue_read(&zc_net_kernel, fd, note_out);
@@ -192,8 +194,13 @@ int netns_wait_note(int fd, int ms, struct zc_note *note_out)
             return 1;
         }
         netns_check(ret == 0 || ret == -EAGAIN, "error queue: %s", strerror(-ret));
-        if (ret == -EAGAIN && poll(&poll_fd, 1, ms) == 0) {
+        int64_t now = zc_clock_now_ns();
+        if (now >= deadline) {
             return 0;
+        }
+        poll(&poll_fd, 1, zc_deadline_poll_ms(deadline, now));
+        if (!(poll_fd.revents & POLLERR)) {
+            poll(NULL, 0, 1); /* hung up: poll does not wait any more */
         }
     }
 }
