@@ -25,8 +25,8 @@ struct zc_return_path {
     GCond changed;
     bool has_pong;
     bool is_zcmig;
-    bool has_answer;    /* SHUT 0, or a RESULT that says that RAM is wrong there */
-    int64_t answered_ns;
+    bool has_shut;
+    int64_t shut_ns; /* when SHUT 0 came */
     bool has_result;
     struct zc_extension result;
     GError *peer_error; /* what the destination said of itself */
@@ -43,14 +43,6 @@ static GError *error_of_peer(const struct zc_extension *message)
     }
     return g_error_new(ZCMIG_ERROR, ZCMIG_ERROR_PEER, "the destination failed: %s",
                        message->fail.text);
-}
-
-static void take_answer(struct zc_return_path *path)
-{
-    if (!path->has_answer) {
-        path->has_answer = true;
-        path->answered_ns = zc_clock_now_ns();
-    }
 }
 
 static bool on_extension(struct zc_return_path *path, const struct zc_return_message *message,
@@ -70,9 +62,6 @@ static bool on_extension(struct zc_return_path *path, const struct zc_return_mes
     case ZC_EXTENSION_RESULT:
         path->result = extension;
         path->has_result = true;
-        if (extension.result.n_wrong) {
-            take_answer(path); /* with verify=before there is no SHUT 0 then */
-        }
         return true;
     default:
         return zc_error(error, ZCMIG_ERROR_PROTOCOL,
@@ -94,8 +83,9 @@ static bool on_message(struct zc_return_path *path, const struct zc_return_messa
         return true;
     case ZC_RETURN_SHUT:
         if (message->value == 0) {
-            take_answer(path);
-        } else if (!path->peer_error && !path->has_answer) {
+            path->has_shut = true;
+            path->shut_ns = zc_clock_now_ns();
+        } else if (!path->peer_error) {
             path->peer_error = g_error_new(ZCMIG_ERROR, ZCMIG_ERROR_PEER,
                                            "the destination failed with code %u", message->value);
         }
@@ -146,7 +136,7 @@ static void on_end(struct zc_return_path *path, ssize_t ret, GError *error)
         zc_cause_report(path->cause, g_error_copy(path->peer_error));
     } else if (error) {
         zc_cause_report(path->cause, error);
-    } else if (ret != -ECANCELED && !path->has_answer) {
+    } else if (ret != -ECANCELED && !path->has_shut && !path->has_result) {
         if (ret < 0) {
             zc_error_errno(&error, ZCMIG_ERROR_DISCONNECTED, (int)ret,
                            "the main connection broke");
@@ -247,11 +237,10 @@ bool zc_return_path_wait_hello(struct zc_return_path *path, zc_deadline deadline
     return true;
 }
 
-int64_t zc_return_path_wait_answer(struct zc_return_path *path, zc_deadline deadline)
+int64_t zc_return_path_wait_shut(struct zc_return_path *path, zc_deadline deadline)
 {
-    return wait_for(path, &path->has_answer, deadline,
-                    "the destination's word that it has the RAM")
-               ? path->answered_ns
+    return wait_for(path, &path->has_shut, deadline, "the destination's word that it has the RAM")
+               ? path->shut_ns
                : 0;
 }
 

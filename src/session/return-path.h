@@ -22,11 +22,9 @@ struct zc_return_path *zc_return_path_start(int fd, struct zc_cause *cause, GErr
 bool zc_return_path_wait_hello(struct zc_return_path *path, zc_deadline deadline,
                                bool *is_zcmig_out);
 
-/*
- * Waits for SHUT 0, which says that the destination has all RAM, or for a RESULT that says that it
- * is wrong there.  Returns when it came, in ns; 0: see cause.
- */
-int64_t zc_return_path_wait_answer(struct zc_return_path *path, zc_deadline deadline);
+/* Waits for SHUT, which says that the destination has all RAM, and returns when it came in ns;
+ * 0: see cause. */
+int64_t zc_return_path_wait_shut(struct zc_return_path *path, zc_deadline deadline);
 
 /* Waits for the verdict of the destination.  False: see cause. */
 bool zc_return_path_wait_result(struct zc_return_path *path, zc_deadline deadline,
