@@ -151,6 +151,20 @@ static bool is_description(const uint8_t *bytes, size_t length)
     return zc_json_skip(&whole) && zc_json_at_end(&whole) && enter_devices(&devices);
 }
 
+/*
+ * Whether it can be the beginning of a description: text.  Device state that only looks like one
+ * would otherwise be waited for; the EOF mark behind it, if nothing before, tells.
+ */
+static bool is_text(const uint8_t *bytes, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        if (bytes[i] < ' ' && bytes[i] != '\n' && bytes[i] != '\r' && bytes[i] != '\t') {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool zc_tail_find(const uint8_t *bytes, size_t length, size_t description_max, size_t *searched,
                   struct zc_tail *tail_out)
 {
@@ -164,10 +178,11 @@ bool zc_tail_find(const uint8_t *bytes, size_t length, size_t description_max, s
         size_t json_bytes = likely ? zc_get_u32(head + 2) : 0;
 
         if (likely && json_bytes <= description_max) {
-            if (json_bytes > length - *searched - DESCRIPTION_HEAD_BYTES) {
+            size_t left = length - *searched - DESCRIPTION_HEAD_BYTES;
+            if (json_bytes > left && is_text(json, left)) {
                 return false; /* perhaps with more bytes */
             }
-            if (is_description(json, json_bytes)) {
+            if (json_bytes <= left && is_description(json, json_bytes)) {
                 tail_out->devices_bytes = *searched;
                 tail_out->description_offset = *searched + DESCRIPTION_HEAD_BYTES;
                 tail_out->description_bytes = json_bytes;

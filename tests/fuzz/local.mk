@@ -3,7 +3,7 @@
 #   make fuzz [FUZZ_SECONDS=30]   fuzzes each target; new inputs and crashes go to tests/fuzz/work
 #   make update-corpus            writes the seeds again, after a wanted change of the bytes
 FUZZ_SECONDS = 30
-ZC_FUZZ_TARGETS = address extension manifest multifd return-path stream
+ZC_FUZZ_TARGETS = address extension manifest multifd return-path stream tail
 
 check_LTLIBRARIES += tests/fuzz/libsamples.la
 tests_fuzz_libsamples_la_SOURCES = \
@@ -21,7 +21,8 @@ ZC_REPLAY_TESTS = \
 	tests/fuzz/replay-manifest \
 	tests/fuzz/replay-multifd \
 	tests/fuzz/replay-return-path \
-	tests/fuzz/replay-stream
+	tests/fuzz/replay-stream \
+	tests/fuzz/replay-tail
 check_PROGRAMS += $(ZC_REPLAY_TESTS) tests/fuzz/seeds
 TESTS += $(ZC_REPLAY_TESTS) tests/fuzz/corpus-is-current
 dist_check_SCRIPTS += tests/fuzz/corpus-is-current
@@ -49,6 +50,9 @@ tests_fuzz_replay_return_path_LDADD = $(ZC_FUZZ_LIBS)
 tests_fuzz_replay_stream_SOURCES = tests/fuzz/stream.c $(ZC_REPLAY_FILES)
 tests_fuzz_replay_stream_CPPFLAGS = $(ZC_REPLAY_CPPFLAGS) -DZC_FUZZ_TARGET='"stream"'
 tests_fuzz_replay_stream_LDADD = $(ZC_FUZZ_LIBS)
+tests_fuzz_replay_tail_SOURCES = tests/fuzz/tail.c $(ZC_REPLAY_FILES)
+tests_fuzz_replay_tail_CPPFLAGS = $(ZC_REPLAY_CPPFLAGS) -DZC_FUZZ_TARGET='"tail"'
+tests_fuzz_replay_tail_LDADD = $(ZC_FUZZ_LIBS)
 
 if ENABLE_FUZZING
 ZC_LINK_FUZZER = $(AM_LDFLAGS) -fsanitize=fuzzer
@@ -58,7 +62,8 @@ noinst_PROGRAMS += \
 	tests/fuzz/fuzz-manifest \
 	tests/fuzz/fuzz-multifd \
 	tests/fuzz/fuzz-return-path \
-	tests/fuzz/fuzz-stream
+	tests/fuzz/fuzz-stream \
+	tests/fuzz/fuzz-tail
 tests_fuzz_fuzz_address_SOURCES = tests/fuzz/address.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_address_CPPFLAGS = $(ZC_TEST_CPPFLAGS)
 tests_fuzz_fuzz_address_LDFLAGS = $(ZC_LINK_FUZZER)
@@ -83,6 +88,10 @@ tests_fuzz_fuzz_stream_SOURCES = tests/fuzz/stream.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_stream_CPPFLAGS = $(ZC_TEST_CPPFLAGS)
 tests_fuzz_fuzz_stream_LDFLAGS = $(ZC_LINK_FUZZER)
 tests_fuzz_fuzz_stream_LDADD = $(ZC_FUZZ_LIBS)
+tests_fuzz_fuzz_tail_SOURCES = tests/fuzz/tail.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_tail_CPPFLAGS = $(ZC_TEST_CPPFLAGS)
+tests_fuzz_fuzz_tail_LDFLAGS = $(ZC_LINK_FUZZER)
+tests_fuzz_fuzz_tail_LDADD = $(ZC_FUZZ_LIBS)
 endif
 
 .PHONY: fuzz update-corpus

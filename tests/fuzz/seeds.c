@@ -103,6 +103,49 @@ static void write_multifd(void)
     write_seed("multifd", "sync-stale-7.2", &seed, sizeof(seed));
 }
 
+/* -------------------------------------------------------------------- tail */
+
+#define DEVICES(list) "{\"page_size\": 4096, \"devices\": [" list "]}"
+#define DEVICE(rest) DEVICES("{\"name\": \"d\", \"instance_id\": 0" rest "}")
+
+/* One device section of eight bytes of state, and a description of it. */
+static const struct {
+    const char *name;
+    const char *description;
+} tails[] = {
+    { "field", DEVICE(", \"fields\": [{\"name\": \"x\", \"type\": \"int64\", \"size\": 8}]") },
+    { "array", DEVICE(", \"fields\": [{\"array_len\": 4, \"size\": 2}]") },
+    { "subsection", DEVICE(", \"subsections\": [{\"vmsd_name\": \"s\", \"fields\": "
+                           "[{\"size\": 1}]}]") },
+    { "nested", DEVICE(", \"fields\": [{\"struct\": {\"subsections\": []}, \"size\": 8}]") },
+    { "early", DEVICES("{\"name\": \"e\"}, {\"name\": \"d\", \"fields\": [{\"size\": 8}]}") },
+    { "bad-size", DEVICE(", \"fields\": [{\"size\": 9}]") },
+    { "bad-overflow", DEVICE(", \"fields\": [{\"size\": 9223372036854775799, "
+                             "\"array_len\": 4}]") },
+    { "bad-name", DEVICES("{\"name\": \"\\\"\"}") },
+    { "bad-more", DEVICES("{\"name\": \"d\", \"fields\": [{\"size\": 8}]}, {\"name\": \"e\"}") },
+    { "bad-json", "{\"devices\": [[[[[[" },
+};
+
+static void write_tails(void)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(tails); i++) {
+        GByteArray *bytes = g_byte_array_new();
+        zc_append_u8(bytes, ZC_SECTION_FULL);
+        zc_append_u32(bytes, 7);
+        zc_append_name(bytes, "d");
+        zc_append_u64(bytes, 1); /* instance and version */
+        zc_append_u64(bytes, 0);
+        zc_append_u8(bytes, 0x7e);
+        zc_append_u32(bytes, 7);
+        zc_append_u16(bytes, 6); /* EOF, and the description's mark */
+        zc_append_u32(bytes, (uint32_t)strlen(tails[i].description));
+        g_byte_array_append(bytes, (const guint8 *)tails[i].description,
+                            (guint)strlen(tails[i].description));
+        write_array("tail", tails[i].name, bytes);
+    }
+}
+
 /* ------------------------------------------------------------------ stream */
 
 #define RAW(bytes) bytes, sizeof(bytes) - 1
@@ -333,6 +376,7 @@ int main(int argc, char **argv)
     }
     directory = argv[1];
     write_multifd();
+    write_tails();
     write_stream();
     write_return_path();
     write_extensions();

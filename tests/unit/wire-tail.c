@@ -106,6 +106,22 @@ START_TEST(a_tail_is_whole_only_with_its_last_byte)
 }
 END_TEST
 
+START_TEST(state_that_looks_like_a_description_is_passed_over)
+{
+    /* It claims to be longer than what follows, shorter, and to break off. */
+    static const char lures[3][13] = { "\0\6\0\17\0\0{\"aaaa", "\0\6\0\0\0\6{\"aaaa",
+                                       "\0\6\0\0\0\6{\"\":1}" };
+    g_autoptr(GByteArray) bytes = load(0);
+    struct zc_tail tail;
+
+    ck_assert(find(bytes, &tail));
+    size_t devices_bytes = tail.devices_bytes;
+    g_byte_array_prepend(bytes, (const guint8 *)lures[_i], 12);
+    ck_assert(find(bytes, &tail));
+    ck_assert_uint_eq(tail.devices_bytes, devices_bytes + 12);
+}
+END_TEST
+
 /* Puts @from, somewhere in the description, in @to's place of equal length. */
 static void replace(GByteArray *bytes, const struct zc_tail *tail, const char *from, const char *to)
 {
@@ -135,7 +151,8 @@ START_TEST(what_does_not_fit_is_refused_by_name_and_place)
         { "\"size\": 8}, {\"name\": \"unused\"", "\"size\": 9}, {\"name\": \"unused\"",
           "device 'timer': offset 44: got" },
         { "\"cpu_ticks_offset\", \"type\": \"int64\", \"size\": 8",
-          "\"xyz\", \"type\": \"int64\", \"size\": 99999999999999", "'timer': the description says" },
+          "\"xyz\", \"type\": \"int64\", \"size\": 99999999999999",
+          "'timer': the description says" },
         { "\"name\": \"timer\", \"instance_id\"", "\"name\": \"times\", \"instance_id\"",
           "'timer': not in the description" },
         { "\"name\": \"globalstate\"", "\"name\": \"globalstats\"", "'globalstate': offset " },
@@ -331,6 +348,7 @@ int main(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_loop_test(tcase, sections_of_a_real_tail_meet_their_footers, 0, N_FIXTURES);
     tcase_add_loop_test(tcase, a_tail_is_whole_only_with_its_last_byte, 0, N_FIXTURES);
+    tcase_add_loop_test(tcase, state_that_looks_like_a_description_is_passed_over, 0, 3);
     tcase_add_test(tcase, what_does_not_fit_is_refused_by_name_and_place);
     tcase_add_loop_test(tcase, a_lost_or_doubled_section_is_noticed, 0, N_FIXTURES);
     tcase_add_loop_test(tcase, the_length_of_state_follows_from_its_fields, 0, 8);
