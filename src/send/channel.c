@@ -79,7 +79,8 @@ static int send_packet(struct zc_channel *channel)
     struct zc_channel_packet *packet = &channel->packet;
 
     while (packet->remaining_bytes > 0) {
-        ssize_t sent = packet->zerocopy ? zc_channel_call_zerocopy(channel) : zc_channel_call_copy(channel);
+        ssize_t sent = packet->zerocopy ? zc_channel_call_zerocopy(channel)
+                                        : zc_channel_call_copy(channel);
         if (sent == -EAGAIN) {
             sent = zc_channel_wait_writable(channel);
         }
