@@ -13,6 +13,7 @@ include tests/unit/base.mk
 include tests/unit/mem.mk
 include tests/unit/wire.mk
 include tests/unit/net.mk
+include tests/unit/doctor.mk
 include tests/unit/guest.mk
 include tests/unit/send.mk
 include tests/unit/recv.mk
