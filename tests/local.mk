@@ -20,6 +20,7 @@ include tests/unit/recv.mk
 include tests/unit/session.mk
 include tests/pair/local.mk
 include tests/netns/local.mk
+include tests/netns/doctor.mk
 include tests/kernel/local.mk
 include tests/qemu/local.mk
 include tests/lab/local.mk

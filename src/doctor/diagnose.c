@@ -76,35 +76,35 @@ static gint gravest_first(gconstpointer a, gconstpointer b)
 }
 
 /* Takes the findings over from @report and judges them. */
-static void add_path(zcmig_diagnosis *diagnosis, struct zc_report *report, struct zcmig_path path)
+static void add_path(zcmig_diagnosis *diagnosis, struct zc_findings *report, struct zcmig_path path)
 {
-    path.verdict = zc_report_verdict(report);
+    path.verdict = zc_findings_verdict(report);
     g_array_sort(report->findings, gravest_first);
     path.findings = (const struct zcmig_finding *)(const void *)report->findings->data;
     path.n_findings = report->findings->len;
     g_ptr_array_add(diagnosis->findings, g_array_ref(report->findings));
     g_array_append_val(diagnosis->paths, path);
-    zc_report_clear(report);
+    zc_findings_clear(report);
 }
 
 bool zc_diagnose_address(zcmig_diagnosis *diagnosis, const struct zc_facts *facts,
                          const char *name, const struct sockaddr *destination, GError **error)
 {
     struct zc_route route;
-    struct zc_report report;
+    struct zc_findings report;
 
     if (!zc_route_read(destination, &route, error)) {
         return false;
     }
     const struct zc_link *link = zc_facts_find_link(facts, route.ifindex);
-    zc_report_init(&report, diagnosis->strings, diagnosis->taps);
+    zc_findings_init(&report, diagnosis->strings, diagnosis->taps);
     zc_rules_path(&report, facts, &route, route.ifindex,
                   destination->sa_family == AF_INET6 ? ZC_FAMILY_TCP6 : ZC_FAMILY_TCP4);
     add_path(diagnosis, &report,
              (struct zcmig_path){
-                 .destination = zc_report_text(&report, "%s", name),
-                 .address = zc_report_text(&report, "%s", route.address),
-                 .device = zc_report_text(&report, "%s", link ? link->name : ""),
+                 .destination = zc_findings_text(&report, "%s", name),
+                 .address = zc_findings_text(&report, "%s", route.address),
+                 .device = zc_findings_text(&report, "%s", link ? link->name : ""),
                  .loopback = route.local || (link && link->loopback),
              });
     return true;
@@ -113,14 +113,14 @@ bool zc_diagnose_address(zcmig_diagnosis *diagnosis, const struct zc_facts *fact
 void zc_diagnose_family(zcmig_diagnosis *diagnosis, const struct zc_facts *facts, const char *name,
                         enum zc_family family)
 {
-    struct zc_report report;
+    struct zc_findings report;
 
-    zc_report_init(&report, diagnosis->strings, diagnosis->taps);
+    zc_findings_init(&report, diagnosis->strings, diagnosis->taps);
     zc_rules_family(&report, facts, family);
     zc_rules_limits(&report, facts, facts->bandwidth);
     add_path(diagnosis, &report,
              (struct zcmig_path){
-                 .destination = zc_report_text(&report, "%s", name),
+                 .destination = zc_findings_text(&report, "%s", name),
                  .address = "",
                  .device = "",
              });
@@ -130,17 +130,17 @@ void zc_diagnose_devices(zcmig_diagnosis *diagnosis, const struct zc_facts *fact
 {
     for (guint i = 0; i < facts->links->len; i++) {
         const struct zc_link *link = &g_array_index(facts->links, struct zc_link, i);
-        struct zc_report report;
+        struct zc_findings report;
         if (!link->up) {
             continue;
         }
-        zc_report_init(&report, diagnosis->strings, diagnosis->taps);
+        zc_findings_init(&report, diagnosis->strings, diagnosis->taps);
         zc_rules_path(&report, facts, NULL, link->ifindex, ZC_FAMILY_TCP4);
         add_path(diagnosis, &report,
                  (struct zcmig_path){
                      .destination = "",
                      .address = "",
-                     .device = zc_report_text(&report, "%s", link->name),
+                     .device = zc_findings_text(&report, "%s", link->name),
                      .loopback = link->loopback,
                  });
     }

@@ -8,7 +8,7 @@ src_doctor_libdoctor_la_SOURCES = \
 	src/doctor/link.c src/doctor/link.h \
 	src/doctor/oracle.c src/doctor/oracle.h \
 	src/doctor/owner.c \
-	src/doctor/report.c src/doctor/report.h \
+	src/doctor/findings.c src/doctor/findings.h \
 	src/doctor/rule-device.c src/doctor/rule-limit.c src/doctor/rule-tap.c \
 	src/doctor/rules.c src/doctor/rules.h \
 	src/doctor/tap.c src/doctor/tap.h

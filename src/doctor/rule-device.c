@@ -63,31 +63,31 @@ static enum nature nature_of(const struct zc_link *link, const char **why_out)
     return NATURE_UNKNOWN;
 }
 
-static void judge(struct zc_report *report, const struct zc_facts *facts,
+static void judge(struct zc_findings *report, const struct zc_facts *facts,
                   const struct zc_link *link, unsigned int depth);
 
-static void say_feature(struct zc_report *report, const struct zc_link *link,
+static void say_feature(struct zc_findings *report, const struct zc_link *link,
                         enum zc_answer feature, const char *cause, const char *name,
                         const char *switch_name, const char *why)
 {
     if (feature == ZC_YES) {
         return;
     }
-    struct zcmig_finding *finding = zc_report_add(
+    struct zcmig_finding *finding = zc_findings_add(
         report, feature == ZC_NO ? ZCMIG_EFFECT_COPIES : ZCMIG_EFFECT_UNKNOWN, cause, link->name);
     if (feature == ZC_UNKNOWN) {
-        finding->summary = zc_report_text(report, "%s of %s cannot be read", name, link->name);
+        finding->summary = zc_findings_text(report, "%s of %s cannot be read", name, link->name);
         finding->evidence = "SIOCETHTOOL gave no answer";
         return;
     }
-    finding->summary = zc_report_text(report, "%s is off on %s", name, link->name);
+    finding->summary = zc_findings_text(report, "%s is off on %s", name, link->name);
     finding->evidence =
-        zc_report_text(report, "ethtool -k %s: %s: off; %s", link->name, switch_name, why);
-    finding->remedy = zc_report_text(report, "ethtool -K %s %s on", link->name,
+        zc_findings_text(report, "ethtool -k %s: %s: off; %s", link->name, switch_name, why);
+    finding->remedy = zc_findings_text(report, "ethtool -K %s %s on", link->name,
                                      strcmp(switch_name, "scatter-gather") == 0 ? "sg" : "tx");
 }
 
-static void say_features(struct zc_report *report, const struct zc_link *link)
+static void say_features(struct zc_findings *report, const struct zc_link *link)
 {
     say_feature(report, link, link->sg, "scatter-gather-off", "scatter-gather", "scatter-gather",
                 "packets are made linear, that is copied, before the device gets them; the "
@@ -97,40 +97,40 @@ static void say_features(struct zc_report *report, const struct zc_link *link)
                 "the kernel reads every byte to compute the checksum, and copies it on the way");
     if (link->tso == ZC_NO && link->sg == ZC_YES && link->tx_csum == ZC_YES) {
         struct zcmig_finding *finding =
-            zc_report_add(report, ZCMIG_EFFECT_NOTE, "tso-off", link->name);
-        finding->summary = zc_report_text(report, "segmentation offload is off on %s", link->name);
-        finding->evidence = zc_report_text(
+            zc_findings_add(report, ZCMIG_EFFECT_NOTE, "tso-off", link->name);
+        finding->summary = zc_findings_text(report, "segmentation offload is off on %s", link->name);
+        finding->evidence = zc_findings_text(
             report, "ethtool -k %s: tcp-segmentation-offload: off; nothing is copied, but every "
                     "segment costs a pass through the stack", link->name);
-        finding->remedy = zc_report_text(report, "ethtool -K %s tso on", link->name);
+        finding->remedy = zc_findings_text(report, "ethtool -K %s tso on", link->name);
     }
 }
 
-static void judge_copies(struct zc_report *report, const struct zc_link *link, const char *why)
+static void judge_copies(struct zc_findings *report, const struct zc_link *link, const char *why)
 {
     struct zcmig_finding *finding =
-        zc_report_add(report, ZCMIG_EFFECT_COPIES, "device-kind", link->name);
+        zc_findings_add(report, ZCMIG_EFFECT_COPIES, "device-kind", link->name);
 
     finding->summary =
-        zc_report_text(report, "%s is a %s device, which copies by nature", link->name, link->kind);
-    finding->evidence = zc_report_text(report, "link kind %s: %s", link->kind, why);
+        zc_findings_text(report, "%s is a %s device, which copies by nature", link->name, link->kind);
+    finding->evidence = zc_findings_text(report, "link kind %s: %s", link->kind, why);
     finding->remedy = strcmp(link->kind, "veth") == 0
                           ? "give the sender a macvlan or ipvlan on the real device instead; plain "
                             "copy is cheaper than zero-copy here"
                           : "send by the real device; plain copy is cheaper than zero-copy here";
 }
 
-static void judge_unknown(struct zc_report *report, const char *cause, const char *device,
+static void judge_unknown(struct zc_findings *report, const char *cause, const char *device,
                           const char *summary, const char *evidence, const char *remedy)
 {
-    struct zcmig_finding *finding = zc_report_add(report, ZCMIG_EFFECT_UNKNOWN, cause, device);
+    struct zcmig_finding *finding = zc_findings_add(report, ZCMIG_EFFECT_UNKNOWN, cause, device);
 
     finding->summary = summary;
     finding->evidence = evidence;
     finding->remedy = remedy;
 }
 
-static void judge_lower(struct zc_report *report, const struct zc_facts *facts,
+static void judge_lower(struct zc_findings *report, const struct zc_facts *facts,
                         const struct zc_link *link, unsigned int depth)
 {
     const struct zc_link *lower =
@@ -142,54 +142,54 @@ static void judge_lower(struct zc_report *report, const struct zc_facts *facts,
     }
     judge_unknown(
         report, "lower-device-hidden", link->name,
-        zc_report_text(report, "the device below %s is in another network namespace", link->name),
-        zc_report_text(report, "link kind %s, lower device has index %d there", link->kind,
+        zc_findings_text(report, "the device below %s is in another network namespace", link->name),
+        zc_findings_text(report, "link kind %s, lower device has index %d there", link->kind,
                        link->lower_ifindex),
         "run zcmig doctor there too: its features and packet taps decide");
 }
 
-static void judge_ports(struct zc_report *report, const struct zc_facts *facts,
+static void judge_ports(struct zc_findings *report, const struct zc_facts *facts,
                         const struct zc_link *link, unsigned int depth)
 {
     g_autoptr(GString) tally = g_string_new(NULL);
     unsigned int n_verdicts[3] = { 0 };
-    struct zc_report ports;
+    struct zc_findings ports;
 
-    zc_report_init(&ports, report->strings, report->taps);
+    zc_findings_init(&ports, report->strings, report->taps);
     for (guint i = 0; i < facts->links->len && depth < DEPTH_MAX; i++) {
         const struct zc_link *port = &g_array_index(facts->links, struct zc_link, i);
-        struct zc_report one;
+        struct zc_findings one;
         if (port->master_ifindex != link->ifindex || !port->up) {
             continue;
         }
-        zc_report_init(&one, report->strings, report->taps);
+        zc_findings_init(&one, report->strings, report->taps);
         judge(&one, facts, port, depth + 1);
-        enum zcmig_verdict verdict = zc_report_verdict(&one);
+        enum zcmig_verdict verdict = zc_findings_verdict(&one);
         n_verdicts[verdict]++;
         g_string_append_printf(tally, "%s%s %s", tally->len ? ", " : "", port->name,
                                zcmig_verdict_name(verdict));
-        zc_report_merge(&ports, &one, ZCMIG_EFFECT_COPIES);
-        zc_report_clear(&one);
+        zc_findings_merge(&ports, &one, ZCMIG_EFFECT_COPIES);
+        zc_findings_clear(&one);
     }
     unsigned int n_ports = n_verdicts[0] + n_verdicts[1] + n_verdicts[2];
     bool agree = n_verdicts[ZCMIG_VERDICT_COPIES] == 0 || n_verdicts[ZCMIG_VERDICT_COPIES] == n_ports;
-    zc_report_merge(report, &ports, agree ? ZCMIG_EFFECT_COPIES : ZCMIG_EFFECT_UNKNOWN);
-    zc_report_clear(&ports);
+    zc_findings_merge(report, &ports, agree ? ZCMIG_EFFECT_COPIES : ZCMIG_EFFECT_UNKNOWN);
+    zc_findings_clear(&ports);
     if (n_ports == 0) {
         judge_unknown(report, "no-port", link->name,
-                      zc_report_text(report, "%s has no port that is up", link->name),
-                      zc_report_text(report, "link kind %s, no device has it as master",
+                      zc_findings_text(report, "%s has no port that is up", link->name),
+                      zc_findings_text(report, "link kind %s, no device has it as master",
                                      link->kind), "");
     } else if (!agree) {
         judge_unknown(report, "ports-differ", link->name,
-                      zc_report_text(report, "the ports of %s differ: %s", link->name, tally->str),
+                      zc_findings_text(report, "the ports of %s differ: %s", link->name, tally->str),
                       "which port a packet leaves by is decided packet by packet",
                       "name the port that leads to the destination and look at that one only");
     }
 }
 
 /* Appends what @link and everything below it do to a packet. */
-static void judge(struct zc_report *report, const struct zc_facts *facts,
+static void judge(struct zc_findings *report, const struct zc_facts *facts,
                   const struct zc_link *link, unsigned int depth)
 {
     const char *why;
@@ -210,9 +210,9 @@ static void judge(struct zc_report *report, const struct zc_facts *facts,
         break;
     case NATURE_UNKNOWN:
         judge_unknown(report, "device-kind", link->name,
-                      zc_report_text(report, "nothing is known about %s devices such as %s",
+                      zc_findings_text(report, "nothing is known about %s devices such as %s",
                                      link->kind, link->name),
-                      zc_report_text(report, "link kind %s", link->kind), "");
+                      zc_findings_text(report, "link kind %s", link->kind), "");
         break;
     case NATURE_SENDS:
     case NATURE_COPIES:
@@ -220,7 +220,7 @@ static void judge(struct zc_report *report, const struct zc_facts *facts,
     }
 }
 
-void zc_rules_device(struct zc_report *report, const struct zc_facts *facts,
+void zc_rules_device(struct zc_findings *report, const struct zc_facts *facts,
                      const struct zc_link *link)
 {
     judge(report, facts, link, 0);

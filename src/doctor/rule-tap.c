@@ -43,19 +43,19 @@ static bool sees_outgoing(const struct zc_tap *tap)
 }
 
 /* Registers the public view of @tap; it lives as long as the diagnosis. */
-static struct zcmig_tap *public_tap(struct zc_report *report, const struct zc_tap *tap)
+static struct zcmig_tap *public_tap(struct zc_findings *report, const struct zc_tap *tap)
 {
     struct zcmig_tap *view = g_new0(struct zcmig_tap, 1);
     const struct zc_owner *owner =
         tap->owners && tap->owners->len ? &g_array_index(tap->owners, struct zc_owner, 0) : NULL;
 
-    view->process = zc_report_text(report, "%s", owner ? owner->process : "");
+    view->process = zc_findings_text(report, "%s", owner ? owner->process : "");
     view->pid = owner ? owner->pid : 0;
     view->n_owners = tap->owners ? tap->owners->len : 0;
     view->uid = tap->uid;
-    view->user = zc_report_text(report, "%s", tap->user);
+    view->user = zc_findings_text(report, "%s", tap->user);
     view->inode = tap->inode;
-    view->interface = zc_report_text(report, "%s", tap->interface);
+    view->interface = zc_findings_text(report, "%s", tap->interface);
     view->protocol = tap->protocol;
     view->netns = tap->netns;
     view->own_netns = tap->own_netns;
@@ -64,28 +64,28 @@ static struct zcmig_tap *public_tap(struct zc_report *report, const struct zc_ta
     return view;
 }
 
-static const char *evidence(struct zc_report *report, const struct zcmig_tap *view)
+static const char *evidence(struct zc_findings *report, const struct zcmig_tap *view)
 {
     const char *owner =
-        view->pid ? zc_report_text(report, "process %s, PID %" G_GINT64_FORMAT "%s", view->process,
+        view->pid ? zc_findings_text(report, "process %s, PID %" G_GINT64_FORMAT "%s", view->process,
                                    view->pid, view->n_owners > 1 ? " (and others)" : "")
                   : "process not visible";
     const char *where =
-        view->own_netns ? "" : zc_report_text(report, ", network namespace %" G_GUINT64_FORMAT,
+        view->own_netns ? "" : zc_findings_text(report, ", network namespace %" G_GUINT64_FORMAT,
                                               view->netns);
 
-    return zc_report_text(report,
+    return zc_findings_text(report,
                           "%s, user %s, socket inode %" G_GUINT64_FORMAT
                           ", interface %s, protocol ETH_P_ALL%s",
                           owner, view->user, view->inode, view->interface, where);
 }
 
 /* One finding about one tap. */
-static struct zcmig_finding *say_tap(struct zc_report *report, enum zcmig_effect effect,
+static struct zcmig_finding *say_tap(struct zc_findings *report, enum zcmig_effect effect,
                                      const char *device, const struct zc_tap *tap)
 {
     struct zcmig_tap *view = public_tap(report, tap);
-    struct zcmig_finding *finding = zc_report_add(report, effect, "packet-tap", device);
+    struct zcmig_finding *finding = zc_findings_add(report, effect, "packet-tap", device);
     const char *name = view->pid ? view->process : "a process that cannot be seen";
 
     finding->tap = view;
@@ -93,22 +93,22 @@ static struct zcmig_finding *say_tap(struct zc_report *report, enum zcmig_effect
     if (tap->ignores_outgoing == ZC_YES) {
         finding->effect = ZCMIG_EFFECT_NOTE;
         finding->summary =
-            zc_report_text(report, "%s listens to packets, but not to outgoing ones", name);
+            zc_findings_text(report, "%s listens to packets, but not to outgoing ones", name);
         return finding;
     }
-    finding->summary = zc_report_text(report, "%s listens to outgoing packets on %s%s", name,
+    finding->summary = zc_findings_text(report, "%s listens to outgoing packets on %s%s", name,
                                       tap->ifindex ? tap->interface : "every interface",
                                       tap->own_netns ? "" : " in another network namespace");
     finding->remedy = tap_remedy;
     for (size_t i = 0; i < G_N_ELEMENTS(culprits); i++) {
         if (strcmp(view->process, culprits[i].process) == 0) {
             finding->summary =
-                zc_report_text(report, "%s (%s)", finding->summary, culprits[i].what);
+                zc_findings_text(report, "%s (%s)", finding->summary, culprits[i].what);
             finding->remedy = culprits[i].remedy;
         }
     }
     if (tap->ignores_outgoing == ZC_UNKNOWN) {
-        finding->evidence = zc_report_text(
+        finding->evidence = zc_findings_text(
             report, "%s; whether it has set PACKET_IGNORE_OUTGOING cannot be seen, so this may be "
                     "a false alarm", finding->evidence);
         finding->missing_right = view->pid ? "CAP_SYS_PTRACE, and a kernel with pidfd_getfd"
@@ -117,7 +117,7 @@ static struct zcmig_finding *say_tap(struct zc_report *report, enum zcmig_effect
     return finding;
 }
 
-void zc_rules_taps_on(struct zc_report *report, const struct zc_facts *facts,
+void zc_rules_taps_on(struct zc_findings *report, const struct zc_facts *facts,
                       const struct zc_link *link)
 {
     for (guint i = 0; i < facts->taps->len; i++) {
@@ -138,14 +138,14 @@ static bool release_is_per_namespace(const char *release)
            (major > 6 || (major == 6 && minor >= 18));
 }
 
-static void say_hidden_tap(struct zc_report *report, const struct zc_facts *facts)
+static void say_hidden_tap(struct zc_findings *report, const struct zc_facts *facts)
 {
     struct zcmig_finding *finding =
-        zc_report_add(report, ZCMIG_EFFECT_COPIES, "packet-tap-elsewhere", "");
+        zc_findings_add(report, ZCMIG_EFFECT_COPIES, "packet-tap-elsewhere", "");
 
     finding->summary = "a packet tap in a network namespace that cannot be seen makes everything "
                        "on this machine copy";
-    finding->evidence = zc_report_text(
+    finding->evidence = zc_findings_text(
         report, "zero-copy was tried in a fresh network namespace, and the kernel (%s) copied; "
                 "%u processes could not be examined", facts->limits.release,
         facts->hidden_processes);
@@ -153,13 +153,13 @@ static void say_hidden_tap(struct zc_report *report, const struct zc_facts *fact
     finding->missing_right = facts->hidden_processes ? "CAP_SYS_PTRACE: run as root" : "";
 }
 
-static void say_cannot_tell(struct zc_report *report, const struct zc_facts *facts)
+static void say_cannot_tell(struct zc_findings *report, const struct zc_facts *facts)
 {
     struct zcmig_finding *finding =
-        zc_report_add(report, ZCMIG_EFFECT_UNKNOWN, "packet-tap-elsewhere", "");
+        zc_findings_add(report, ZCMIG_EFFECT_UNKNOWN, "packet-tap-elsewhere", "");
 
     finding->summary = "packet taps in other network namespaces cannot be seen";
-    finding->evidence = zc_report_text(
+    finding->evidence = zc_findings_text(
         report, "%u processes could not be examined, and zero-copy could not be tried in a fresh "
                 "network namespace (%s); before about Linux 6.18 (this is %s) a tap on every "
                 "interface of any namespace makes all copy", facts->hidden_processes,
@@ -168,7 +168,7 @@ static void say_cannot_tell(struct zc_report *report, const struct zc_facts *fac
 }
 
 /* Taps without a device in other namespaces; @own: there is one in this namespace as well. */
-static void judge_elsewhere(struct zc_report *report, const struct zc_facts *facts, bool own)
+static void judge_elsewhere(struct zc_findings *report, const struct zc_facts *facts, bool own)
 {
     enum zc_answer global = facts->elsewhere.copied;
     unsigned int n_found = 0;
@@ -188,7 +188,7 @@ static void judge_elsewhere(struct zc_report *report, const struct zc_facts *fac
         n_found++;
         struct zcmig_finding *finding = say_tap(
             report, global == ZC_YES ? ZCMIG_EFFECT_COPIES : ZCMIG_EFFECT_UNKNOWN, "", tap);
-        finding->evidence = zc_report_text(
+        finding->evidence = zc_findings_text(
             report, "%s; %s", finding->evidence,
             global == ZC_YES ? "this kernel keeps one list of such taps for all namespaces: "
                                "zero-copy was tried in a fresh one, and the kernel copied"
@@ -205,13 +205,13 @@ static void judge_elsewhere(struct zc_report *report, const struct zc_facts *fac
     }
 }
 
-void zc_rules_taps_unbound(struct zc_report *report, const struct zc_facts *facts)
+void zc_rules_taps_unbound(struct zc_findings *report, const struct zc_facts *facts)
 {
     bool own = false;
 
     if (!facts->packet_table) {
         struct zcmig_finding *finding =
-            zc_report_add(report, ZCMIG_EFFECT_UNKNOWN, "packet-table", "");
+            zc_findings_add(report, ZCMIG_EFFECT_UNKNOWN, "packet-table", "");
         finding->summary = "packet taps cannot be listed";
         finding->evidence = "/proc/thread-self/net/packet cannot be read";
     }

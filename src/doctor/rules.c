@@ -12,7 +12,7 @@ static const char *const family_names[ZC_FAMILIES] = {
     [ZC_FAMILY_UNIX] = "AF_UNIX",
 };
 
-void zc_rules_family(struct zc_report *report, const struct zc_facts *facts, enum zc_family family)
+void zc_rules_family(struct zc_findings *report, const struct zc_facts *facts, enum zc_family family)
 {
     int saved_errno = facts->zerocopy_errno[family];
 
@@ -20,12 +20,12 @@ void zc_rules_family(struct zc_report *report, const struct zc_facts *facts, enu
         return;
     }
     bool refused = saved_errno == EOPNOTSUPP || saved_errno == ENOPROTOOPT;
-    struct zcmig_finding *finding = zc_report_add(
+    struct zcmig_finding *finding = zc_findings_add(
         report, refused ? ZCMIG_EFFECT_COPIES : ZCMIG_EFFECT_UNKNOWN, "socket-family", "");
-    finding->summary = zc_report_text(
+    finding->summary = zc_findings_text(
         report, refused ? "%s has no zero-copy here" : "%s cannot be tried here",
         family_names[family]);
-    finding->evidence = zc_report_text(report, "SO_ZEROCOPY on a socket of the family: %s (%s)",
+    finding->evidence = zc_findings_text(report, "SO_ZEROCOPY on a socket of the family: %s (%s)",
                                        g_strerror(saved_errno), facts->limits.release);
     if (family == ZC_FAMILY_VSOCK && refused) {
         finding->remedy = "AF_VSOCK has zero-copy since Linux 6.7";
@@ -34,17 +34,17 @@ void zc_rules_family(struct zc_report *report, const struct zc_facts *facts, enu
     }
 }
 
-static void say_loopback(struct zc_report *report, const char *device, const char *evidence)
+static void say_loopback(struct zc_findings *report, const char *device, const char *evidence)
 {
     struct zcmig_finding *finding =
-        zc_report_add(report, ZCMIG_EFFECT_COPIES, "loopback", device);
+        zc_findings_add(report, ZCMIG_EFFECT_COPIES, "loopback", device);
 
     finding->summary = "packets stay on this host, and the receive path copies user pages";
     finding->evidence = evidence;
     finding->remedy = "send by copy: over loopback that is cheaper than zero-copy";
 }
 
-void zc_rules_path(struct zc_report *report, const struct zc_facts *facts,
+void zc_rules_path(struct zc_findings *report, const struct zc_facts *facts,
                    const struct zc_route *route, int ifindex, enum zc_family family)
 {
     const struct zc_link *link = zc_facts_find_link(facts, ifindex);
@@ -52,11 +52,11 @@ void zc_rules_path(struct zc_report *report, const struct zc_facts *facts,
 
     if (route && route->local) {
         say_loopback(report, link ? link->name : "",
-                     zc_report_text(report, "the route to %s is of type local", route->address));
+                     zc_findings_text(report, "the route to %s is of type local", route->address));
     } else if (!link) {
         struct zcmig_finding *finding =
-            zc_report_add(report, ZCMIG_EFFECT_UNKNOWN, "device-gone", "");
-        finding->summary = zc_report_text(report, "there is no device of index %d", ifindex);
+            zc_findings_add(report, ZCMIG_EFFECT_UNKNOWN, "device-gone", "");
+        finding->summary = zc_findings_text(report, "there is no device of index %d", ifindex);
     } else if (link->loopback) {
         say_loopback(report, link->name, "the device has the flag LOOPBACK");
     } else {

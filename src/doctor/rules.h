@@ -7,28 +7,28 @@
 #define ZC_DOCTOR_RULES_H
 
 #include "doctor/facts.h"
-#include "doctor/report.h"
+#include "doctor/findings.h"
 
 /* Everything about a path that leaves by @ifindex; @route is NULL when nobody asked for one. */
-void zc_rules_path(struct zc_report *report, const struct zc_facts *facts,
+void zc_rules_path(struct zc_findings *report, const struct zc_facts *facts,
                    const struct zc_route *route, int ifindex, enum zc_family family);
 
 /* A destination without a device: AF_VSOCK, AF_UNIX. */
-void zc_rules_family(struct zc_report *report, const struct zc_facts *facts, enum zc_family family);
+void zc_rules_family(struct zc_findings *report, const struct zc_facts *facts, enum zc_family family);
 
 /* The device, what lies below it, and the taps that are bound to any of them. */
-void zc_rules_device(struct zc_report *report, const struct zc_facts *facts,
+void zc_rules_device(struct zc_findings *report, const struct zc_facts *facts,
                      const struct zc_link *link);
 
 /* Taps bound to @link. */
-void zc_rules_taps_on(struct zc_report *report, const struct zc_facts *facts,
+void zc_rules_taps_on(struct zc_findings *report, const struct zc_facts *facts,
                       const struct zc_link *link);
 
 /* Taps that are bound to no device, in this network namespace and in others. */
-void zc_rules_taps_unbound(struct zc_report *report, const struct zc_facts *facts);
+void zc_rules_taps_unbound(struct zc_findings *report, const struct zc_facts *facts);
 
 /* optmem_max, RLIMIT_MEMLOCK, fragments, io_uring: how much can be in flight. */
-void zc_rules_limits(struct zc_report *report, const struct zc_facts *facts,
+void zc_rules_limits(struct zc_findings *report, const struct zc_facts *facts,
                      uint64_t bandwidth);
 
 /*

@@ -149,7 +149,7 @@ START_TEST(loopback_copies)
     /* An own address copies whatever device the route names. */
     g_array_set_size(made.report.findings, 0);
     zc_rules_path(&made.report, &made.facts, &route, 2, ZC_FAMILY_TCP4);
-    ck_assert_int_eq(zc_report_verdict(&made.report), ZCMIG_VERDICT_COPIES);
+    ck_assert_int_eq(zc_findings_verdict(&made.report), ZCMIG_VERDICT_COPIES);
     ck_assert_ptr_nonnull(
         strstr(made_up_expect(&made, "loopback", ZCMIG_EFFECT_COPIES)->evidence, "10.0.0.1"));
     made_up_clear(&made);

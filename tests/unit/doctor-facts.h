@@ -8,7 +8,7 @@
 
 struct made_up {
     struct zc_facts facts;
-    struct zc_report report;
+    struct zc_findings report;
     GStringChunk *strings;
     GPtrArray *taps;
 };
@@ -24,12 +24,12 @@ static inline void made_up_init(struct made_up *made)
     g_strlcpy(made->facts.limits.release, "6.18.0", sizeof(made->facts.limits.release));
     made->strings = g_string_chunk_new(256);
     made->taps = g_ptr_array_new_with_free_func(g_free);
-    zc_report_init(&made->report, made->strings, made->taps);
+    zc_findings_init(&made->report, made->strings, made->taps);
 }
 
 static inline void made_up_clear(struct made_up *made)
 {
-    zc_report_clear(&made->report);
+    zc_findings_clear(&made->report);
     g_ptr_array_unref(made->taps);
     g_string_chunk_free(made->strings);
     zc_facts_clear(&made->facts);
@@ -68,7 +68,7 @@ static inline enum zcmig_verdict made_up_judge(struct made_up *made, int ifindex
 {
     g_array_set_size(made->report.findings, 0);
     zc_rules_path(&made->report, &made->facts, NULL, ifindex, ZC_FAMILY_TCP4);
-    return zc_report_verdict(&made->report);
+    return zc_findings_verdict(&made->report);
 }
 
 /* The first finding of that cause, or NULL. */

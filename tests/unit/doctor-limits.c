@@ -137,7 +137,7 @@ START_TEST(a_family_without_zero_copy_copies)
         made_up_init(&made);
         made.facts.zerocopy_errno[rows[i].family] = rows[i].saved_errno;
         zc_rules_family(&made.report, &made.facts, rows[i].family);
-        ck_assert_int_eq(zc_report_verdict(&made.report), rows[i].verdict);
+        ck_assert_int_eq(zc_findings_verdict(&made.report), rows[i].verdict);
         made_up_clear(&made);
     }
 }

@@ -1,27 +1,27 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "config.h"
 
-#include "doctor/report.h"
+#include "doctor/findings.h"
 
-void zc_report_init(struct zc_report *report, GStringChunk *strings, GPtrArray *taps)
+void zc_findings_init(struct zc_findings *report, GStringChunk *strings, GPtrArray *taps)
 {
     report->strings = strings;
     report->taps = taps;
     report->findings = g_array_new(FALSE, TRUE, sizeof(struct zcmig_finding));
 }
 
-void zc_report_clear(struct zc_report *report)
+void zc_findings_clear(struct zc_findings *report)
 {
     g_clear_pointer(&report->findings, g_array_unref);
 }
 
-struct zcmig_finding *zc_report_add(struct zc_report *report, enum zcmig_effect effect,
+struct zcmig_finding *zc_findings_add(struct zc_findings *report, enum zcmig_effect effect,
                                     const char *cause, const char *device)
 {
     const struct zcmig_finding finding = {
         .effect = effect,
         .cause = cause,
-        .device = zc_report_text(report, "%s", device),
+        .device = zc_findings_text(report, "%s", device),
         .summary = "",
         .evidence = "",
         .remedy = "",
@@ -32,7 +32,7 @@ struct zcmig_finding *zc_report_add(struct zc_report *report, enum zcmig_effect 
     return &g_array_index(report->findings, struct zcmig_finding, report->findings->len - 1);
 }
 
-const char *zc_report_text(struct zc_report *report, const char *format, ...)
+const char *zc_findings_text(struct zc_findings *report, const char *format, ...)
 {
     va_list args;
 
@@ -42,7 +42,7 @@ const char *zc_report_text(struct zc_report *report, const char *format, ...)
     return g_string_chunk_insert_const(report->strings, text);
 }
 
-enum zcmig_verdict zc_report_verdict(const struct zc_report *report)
+enum zcmig_verdict zc_findings_verdict(const struct zc_findings *report)
 {
     enum zcmig_verdict verdict = ZCMIG_VERDICT_WORKS;
 
@@ -61,7 +61,7 @@ enum zcmig_verdict zc_report_verdict(const struct zc_report *report)
     return verdict;
 }
 
-void zc_report_merge(struct zc_report *report, const struct zc_report *part,
+void zc_findings_merge(struct zc_findings *report, const struct zc_findings *part,
                      enum zcmig_effect ceiling)
 {
     for (guint i = 0; i < part->findings->len; i++) {
