@@ -1,1 +1,19 @@
-# lab
+# guest kernels and rigs in which zero-copy really happens; "make lab" runs every case on every kernel
+check_PROGRAMS += tests/lab/zcprobe
+tests_lab_zcprobe_CPPFLAGS = $(AM_CPPFLAGS)
+tests_lab_zcprobe_LDADD = src/doctor/libdoctor.la src/base/libbase.la
+
+dist_check_SCRIPTS += tests/lab/run tests/lab/fetch-kernel tests/lab/make-initramfs
+EXTRA_DIST += tests/lab/init tests/lab/guest-functions.sh \
+	tests/lab/cases/clean-path.sh \
+	tests/lab/cases/features-off.sh \
+	tests/lab/cases/harmless-taps.sh \
+	tests/lab/cases/memlock.sh \
+	tests/lab/cases/optmem.sh \
+	tests/lab/cases/tap.sh \
+	tests/lab/cases/tap-below.sh \
+	tests/lab/cases/tap-in-other-netns.sh
+
+.PHONY: lab
+lab: $(check_PROGRAMS)
+	ZC_BUILDDIR='$(abs_top_builddir)' $(srcdir)/tests/lab/run
