@@ -26,6 +26,8 @@
 #define CALL_BYTES_MIN (16u * 1024)
 /* Time a packet may spend waiting for own notes because of a limit before it is copied. */
 #define LIMIT_WAIT_NS (100 * ZC_NS_PER_MS)
+/* net.core.optmem_max before Linux 6.8, in whole calls */
+#define OPTMEM_SMALLEST_DEFAULT (24u * ZC_BUDGET_OPTMEM_PER_CALL)
 /* ENOBUFS that a packet may meet before it is copied; halving gets from 512 KiB to a page in 7. */
 #define REFUSALS_MAX 16u
 
@@ -211,6 +213,9 @@ static int refused(struct zc_channel *channel, uint32_t pages)
     uint64_t limit = (uint64_t)zc_budget_calls_per_socket(budget) * ZC_BUDGET_OPTMEM_PER_CALL;
     int ret = 1;
 
+    if (budget->memlock_bytes == ZC_BUDGET_UNLIMITED) {
+        limit = MIN(limit, OPTMEM_SMALLEST_DEFAULT); /* the socket may be of another namespace */
+    }
     if (used < 0) { /* by arithmetic: as if no call shared a record */
         used = (int64_t)zc_completion_in_flight(&channel->completion) * ZC_BUDGET_OPTMEM_PER_CALL;
     }
