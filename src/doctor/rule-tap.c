@@ -49,7 +49,9 @@ static struct zcmig_tap *public_tap(struct zc_findings *report, const struct zc_
     const struct zc_owner *owner =
         tap->owners && tap->owners->len ? &g_array_index(tap->owners, struct zc_owner, 0) : NULL;
 
-    view->process = zc_findings_text(report, "%s", owner ? owner->process : "");
+    g_autofree char *process = g_utf8_make_valid(owner ? owner->process : "", -1);
+
+    view->process = zc_findings_text(report, "%s", process);
     view->pid = owner ? owner->pid : 0;
     view->n_owners = tap->owners ? tap->owners->len : 0;
     view->uid = tap->uid;

@@ -11,15 +11,10 @@ fail() {
 
 # start_tap DEVICE PROTOCOL [OPTION...] - sets $tap_pid once the tap listens
 start_tap() {
-    : >/tmp/tap
-    zcprobe tap "$@" >/tmp/tap &
-    tap_tries=0
-    until grep -q '^TAP' /tmp/tap; do
-        tap_tries=$((tap_tries + 1))
-        [ $tap_tries -lt 200 ] || fail "the tap did not start"
-        sleep 0.02
-    done
-    tap_pid=$(sed -n 's/^TAP pid=//p' /tmp/tap)
+    [ -p tap-fifo ] || mkfifo tap-fifo
+    zcprobe tap "$@" >tap-fifo &
+    read -r tap_line <tap-fifo || fail "the tap did not start"
+    tap_pid=${tap_line#TAP pid=}
 }
 
 stop_tap() {

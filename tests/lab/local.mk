@@ -12,8 +12,13 @@ EXTRA_DIST += tests/lab/init tests/lab/guest-functions.sh \
 	tests/lab/cases/optmem.sh \
 	tests/lab/cases/tap.sh \
 	tests/lab/cases/tap-below.sh \
-	tests/lab/cases/tap-in-other-netns.sh
+	tests/lab/cases/tap-in-other-netns.sh \
+	tests/lab/cases/zcmig-doctor.sh
+
+# The short form: one boot.
+dist_check_SCRIPTS += tests/lab/zero-copy-happens-in-a-guest
+TESTS += tests/lab/zero-copy-happens-in-a-guest
 
 .PHONY: lab
-lab: $(check_PROGRAMS)
+lab: all $(check_PROGRAMS)
 	ZC_BUILDDIR='$(abs_top_builddir)' $(srcdir)/tests/lab/run

@@ -12,6 +12,6 @@ case $flood in
 esac
 { [ "$calls" -ge 20 ] && [ "$calls" -le 30 ]; } || fail "$calls calls"
 mib=$(awk "BEGIN { printf \"%.4g\", $calls / 2 }")
-zcprobe diagnose "$LAB_PEER" | grep 'cause=optmem' | sed 's/\.\([1-9]\)0 MiB/.\1 MiB/' >/tmp/optmem
-cat /tmp/optmem
-grep -q "each socket have $mib MiB in flight" /tmp/optmem || fail "the doctor does not say $mib MiB"
+zcprobe diagnose "$LAB_PEER" | grep 'cause=optmem' | sed 's/\.\([1-9]\)0 MiB/.\1 MiB/' >optmem-line
+cat optmem-line
+grep -q "each socket have $mib MiB in flight" optmem-line || fail "the doctor does not say $mib MiB"
