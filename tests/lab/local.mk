@@ -22,3 +22,10 @@ TESTS += tests/lab/zero-copy-happens-in-a-guest
 .PHONY: lab
 lab: all $(check_PROGRAMS)
 	ZC_BUILDDIR='$(abs_top_builddir)' $(srcdir)/tests/lab/run
+
+# Two rigs on the host itself, without a guest.
+check_PROGRAMS += tests/lab/tapfwd tests/lab/xdppass
+tests_lab_tapfwd_SOURCES = tests/lab/tapfwd.c
+tests_lab_xdppass_SOURCES = tests/lab/xdppass.c
+dist_check_SCRIPTS += tests/lab/rigs/lo-xdp tests/lab/rigs/macvtap tests/lab/rigs-give-zero-copy
+TESTS += tests/lab/rigs-give-zero-copy
