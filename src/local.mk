@@ -7,9 +7,7 @@ nodist_pkgconfig_DATA = src/libzcmig.pc
 
 EXTRA_DIST += src/README.md src/libzcmig.sym
 
-if HAVE_SESSION
 lib_LTLIBRARIES += libzcmig.la
-endif
 libzcmig_la_SOURCES = src/libzcmig.c
 libzcmig_la_LIBADD = \
 	src/session/libsession.la \

@@ -248,11 +248,12 @@ static int step(struct zc_acceptor *acceptor, int main_fd, zc_deadline deadline)
     return n_ready > 0 || zc_clock_now_ns() < deadline;
 }
 
-static bool fail_step(int rc, const char *waited_for, GError **error)
+static bool fail_step(int rc, int64_t wait_ns, const char *waited_for, GError **error)
 {
     switch (rc) {
     case 0:
-        return zc_error(error, ZCMIG_ERROR_TIMEOUT, "waited too long for %s", waited_for);
+        return zc_error(error, ZCMIG_ERROR_TIMEOUT, "waited %" G_GINT64_FORMAT " ms for %s",
+                        (int64_t)(wait_ns / ZC_NS_PER_MS), waited_for);
     case -ECANCELED:
         return zc_error(error, ZCMIG_ERROR_CANCELLED, "cancelled while waiting for %s",
                         waited_for);
@@ -267,10 +268,12 @@ static bool fail_step(int rc, const char *waited_for, GError **error)
 int zc_acceptor_wait_main(struct zc_acceptor *acceptor, zc_deadline deadline,
                           uint8_t main_out[static ZC_ACCEPTOR_MAIN_BYTES], GError **error)
 {
+    int64_t wait_ns = deadline - zc_clock_now_ns() + ZC_NS_PER_MS / 2;
+
     while (acceptor->main_fd < 0) {
         int rc = step(acceptor, -1, deadline);
         if (rc <= 0) {
-            fail_step(rc, "a source to connect", error);
+            fail_step(rc, wait_ns, "a source to connect", error);
             return -1;
         }
     }
@@ -342,6 +345,7 @@ bool zc_acceptor_wait_channels(struct zc_acceptor *acceptor,
 {
     bool learn = wanted->n_channels < 0;
     unsigned int n_wanted = learn ? ZC_RECV_CHANNELS_MAX : (unsigned int)wanted->n_channels;
+    int64_t wait_ns = deadline - zc_clock_now_ns() + ZC_NS_PER_MS / 2;
     bool queue_is_empty = false;
     unsigned int n;
 
@@ -370,7 +374,7 @@ bool zc_acceptor_wait_channels(struct zc_acceptor *acceptor,
             for (unsigned int i = 0; i < ZC_RECV_CHANNELS_MAX; i++) {
                 zc_fd_clear(&fds_out[i]);
             }
-            return fail_step(rc, what, error);
+            return fail_step(rc, wait_ns, what, error);
         }
     }
 }

@@ -7,7 +7,7 @@
  *     verify=off, or a stock source   after the output was committed
  *     verify=after                    when RAM is whole; then the manifest is compared, the output
  *                                     committed, and RESULT sent
- *     verify=before                   after all of these
+ *     verify=before                   after all of these; not at all when RESULT is bad
  *
  * Once the output is committed the session has succeeded: a source that is no
  * longer there to be told does not change that.
@@ -485,22 +485,31 @@ static void drain(struct zc_incoming *in)
     } while (zc_input_more(&in->input) > 0 && zc_clock_now_ns() < deadline);
 }
 
+/* FAIL and SHUT 1; neither after a bad RESULT, which said it all. */
+static void put_reason(struct zc_incoming *in, const GError *cause)
+{
+    struct zc_extension message = { .type = ZC_EXTENSION_FAIL };
+
+    if (zc_error_code(cause) == ZCMIG_ERROR_MISMATCH) {
+        return;
+    }
+    if (!in->peer_failed) {
+        message.fail.code = (uint8_t)zc_error_code(cause);
+        g_strlcpy(message.fail.text, cause->message, sizeof(message.fail.text));
+        put_extension(in, &message);
+    }
+    put_shut(in, 1);
+}
+
 void zc_incoming_last_words(struct zc_incoming *in)
 {
     g_autoptr(GError) cause = zc_cause_copy(&in->session.cause);
-    enum zcmig_error_code code = zc_error_code(cause);
 
     if (cause && !in->committed) {
-        if (code == ZCMIG_ERROR_DISCONNECTED && atomic_load(&in->session.peer_is_zcmig)) {
+        if (zc_error_code(cause) == ZCMIG_ERROR_DISCONNECTED && atomic_load(&in->session.peer_is_zcmig)) {
             hear_peer(in);
         }
-        if (!in->peer_failed && !(code == ZCMIG_ERROR_MISMATCH && in->said_shut)) {
-            struct zc_extension message = { .type = ZC_EXTENSION_FAIL };
-            message.fail.code = (uint8_t)code;
-            g_strlcpy(message.fail.text, cause->message, sizeof(message.fail.text));
-            put_extension(in, &message);
-        }
-        put_shut(in, 1);
+        put_reason(in, cause);
         if (in->out->len && write_out(in, zc_deadline_in(LAST_WORDS_MS), -1) < 0) {
             zc_debug("the source cannot be told why");
         }

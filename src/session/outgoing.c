@@ -303,6 +303,8 @@ static void take_result(struct outgoing *out, const struct zc_extension *result)
                  "%" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT
                  " pages are not at the destination as they were sent: %s",
                  result->result.n_wrong, result->result.n_pages, result->result.text);
+    } else if (result->result.n_pages == 0) {
+        zc_warning("the destination was told not to verify, and did not");
     } else if (result->result.n_pages != zc_manifest_pages(out->manifest)) {
         zc_error(&error, ZCMIG_ERROR_PROTOCOL,
                  "the destination compared %" G_GUINT64_FORMAT " pages, sent were %" G_GUINT64_FORMAT,
@@ -313,13 +315,25 @@ static void take_result(struct outgoing *out, const struct zc_extension *result)
     }
 }
 
+/* Waits for the verdict.  False: there is none, or it is a bad one. */
+static bool hear_result(struct outgoing *out)
+{
+    struct zc_extension result;
+
+    if (!zc_return_path_wait_result(out->return_path, stall_deadline(out), &result)) {
+        return false;
+    }
+    take_result(out, &result);
+    return !zc_cause_is_set(&out->session.cause);
+}
+
 /* Sends the manifest, waits for SHUT and the verdict, in the order that the mode asks for. */
 static bool conclude(struct outgoing *out)
 {
-    struct zc_extension result;
     bool verify = out->manifest && out->peer_is_zcmig;
+    bool before = out->options.verify == ZCMIG_VERIFY_BEFORE;
 
-    if (verify && !send_manifest(out)) {
+    if (verify && (!send_manifest(out) || (before && !hear_result(out)))) {
         return false;
     }
     int64_t shut_ns = zc_return_path_wait_shut(out->return_path, stall_deadline(out));
@@ -328,13 +342,7 @@ static bool conclude(struct outgoing *out)
     }
     atomic_store(&out->session.transferred_ns, shut_ns);
     zc_session_set_state(&out->session, ZCMIG_STATE_VERIFYING);
-    if (verify) {
-        if (!zc_return_path_wait_result(out->return_path, stall_deadline(out), &result)) {
-            return false;
-        }
-        take_result(out, &result);
-    }
-    return true;
+    return !verify || before || hear_result(out);
 }
 
 /* -------------------------------------------------------------- connecting */

@@ -136,7 +136,7 @@ static void on_end(struct zc_return_path *path, ssize_t ret, GError *error)
         zc_cause_report(path->cause, g_error_copy(path->peer_error));
     } else if (error) {
         zc_cause_report(path->cause, error);
-    } else if (ret != -ECANCELED && !path->has_shut) {
+    } else if (ret != -ECANCELED && !path->has_shut && !path->has_result) {
         if (ret < 0) {
             zc_error_errno(&error, ZCMIG_ERROR_DISCONNECTED, (int)ret,
                            "the main connection broke");

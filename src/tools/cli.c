@@ -49,10 +49,7 @@ static bool has_scheme(const char *argument)
 
 char *zc_cli_source_uri(const char *argument)
 {
-    if (!has_scheme(argument) && g_file_test(argument, G_FILE_TEST_EXISTS)) {
-        return g_strconcat("file:", argument, NULL);
-    }
-    return g_strdup(argument);
+    return has_scheme(argument) ? g_strdup(argument) : g_strconcat("file:", argument, NULL);
 }
 
 bool zc_cli_is_manifest(const char *path)

@@ -47,7 +47,7 @@ char *zc_cli_one_line(const char *text);
 /* Whether @path is a file that begins as a manifest does. */
 bool zc_cli_is_manifest(const char *path);
 
-/* @argument as a source URI: a path of a file that exists becomes file:PATH.  The caller frees. */
+/* @argument as a source URI: without a scheme it is a path, file:PATH.  The caller frees. */
 char *zc_cli_source_uri(const char *argument);
 
 #endif

@@ -18,9 +18,7 @@ src_tools_libtools_la_CPPFLAGS = $(AM_CPPFLAGS) $(JSON_CFLAGS) \
 	-DZC_LIBEXECDIR='"$(pkglibexecdir)"'
 src_tools_libtools_la_LIBADD = $(JSON_LIBS) $(GLIB_LIBS) -lm
 
-if HAVE_SESSION
 bin_PROGRAMS += src/tools/zcmig
-endif
 src_tools_zcmig_SOURCES = src/tools/main.c
 src_tools_zcmig_LDADD = src/tools/libtools.la libzcmig.la src/base/libbase.la \
 	$(JSON_LIBS) $(GLIB_LIBS)

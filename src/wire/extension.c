@@ -181,13 +181,13 @@ static bool decode_fields(struct zc_cursor *cursor, struct zc_extension *out, ui
 bool zc_extension_decode(const uint8_t *bytes, size_t length, struct zc_extension *message_out,
                          GError **error)
 {
-    struct zc_cursor cursor = {bytes, length};
+    struct zc_cursor cursor = { bytes, length };
     uint8_t type;
 
     if (!zc_cursor_u8(&cursor, &type)) {
         return zc_error(error, ZCMIG_ERROR_PROTOCOL, "extension: got an empty message");
     }
-    struct zc_extension message = {.type = (enum zc_extension_type)type};
+    struct zc_extension message = { .type = (enum zc_extension_type)type };
     if (!decode_fields(&cursor, &message, type, error)) {
         return false;
     }

@@ -35,8 +35,8 @@
 #define ZC_EXTENSION_DIGESTS_MAX 8000 /* in one message: it fits 65535 bytes */
 
 enum zc_extension_type {
-    ZC_EXTENSION_SESSION = 1,      /* forward, before RAM: what is coming */
-    ZC_EXTENSION_MANIFEST = 2,     /* forward, after the description: digests of consecutive pages */
+    ZC_EXTENSION_SESSION = 1,  /* forward, before RAM: what is coming */
+    ZC_EXTENSION_MANIFEST = 2, /* forward, after the description: digests of consecutive pages */
     ZC_EXTENSION_MANIFEST_END = 3, /* forward: the manifest is whole */
     ZC_EXTENSION_FAIL = 4,         /* either way: this end gives up, and why */
     ZC_EXTENSION_RESULT = 5,       /* backward: what verification found */
@@ -53,26 +53,26 @@ struct zc_extension {
     union {
         struct {
             uint8_t uuid[16];
-            uint16_t n_channels;   /* multifd channels that the source has connected */
-            uint8_t verify;        /* enum zc_verify_mode */
-            uint64_t exact_bytes;  /* as in struct zc_source */
+            uint16_t n_channels;  /* multifd channels that the source has connected */
+            uint8_t verify;       /* enum zc_verify_mode */
+            uint64_t exact_bytes; /* as in struct zc_source */
         } session;
         struct {
-            uint32_t block;        /* index in the RAM block list */
+            uint32_t block; /* index in the RAM block list */
             uint64_t first_page;
             uint32_t n_digests;
             const uint8_t *digests; /* big-endian u64 each, into the caller's buffer */
         } manifest;
         struct {
-            uint64_t n_pages;      /* how many digests were sent in all */
+            uint64_t n_pages; /* how many digests were sent in all */
         } manifest_end;
         struct {
-            uint8_t code;          /* enum zcmig_error_code of the sender of this message */
+            uint8_t code; /* enum zcmig_error_code of the sender of this message */
             char text[ZC_EXTENSION_TEXT_BYTES];
         } fail;
         struct {
-            uint64_t n_pages;      /* compared */
-            uint64_t n_wrong;      /* of them wrong; 0 is success */
+            uint64_t n_pages;                   /* compared */
+            uint64_t n_wrong;                   /* of them wrong; 0 is success */
             char text[ZC_EXTENSION_TEXT_BYTES]; /* the first wrong run, for people */
         } result;
     };

@@ -10,3 +10,8 @@ src_wire_libwire_la_SOURCES = \
 	src/wire/stream-encode.c \
 	src/wire/stream-ram.c
 src_wire_libwire_la_LIBADD = $(GLIB_LIBS)
+
+# The device state behind RAM.
+src_wire_libwire_la_SOURCES += \
+	src/wire/tail-json.c src/wire/tail-json.h \
+	src/wire/tail.c src/wire/tail.h

@@ -29,9 +29,9 @@ static const struct {
     uint32_t flag;
     const char *name;
 } refused_flags[] = {
-    {0x02, "multifd-compression zlib"}, {0x04, "multifd-compression zstd"},
-    {0x08, "multifd-compression qpl"},  {0x10, "multifd-compression uadk"},
-    {0x20, "multifd-compression qatzip"}, {0x40, "device state (VFIO)"},
+    { 0x02, "multifd-compression zlib" },   { 0x04, "multifd-compression zstd" },
+    { 0x08, "multifd-compression qpl" },    { 0x10, "multifd-compression uadk" },
+    { 0x20, "multifd-compression qatzip" }, { 0x40, "device state (VFIO)" },
 };
 
 static void put_magic(uint8_t *out)
@@ -46,8 +46,9 @@ static bool check_magic(const uint8_t *in, const char *what, GError **error)
     uint32_t version = zc_get_u32(in + 4);
 
     if (magic != ZC_MULTIFD_MAGIC) {
-        return zc_error(error, ZCMIG_ERROR_PROTOCOL, "multifd %s: got magic 0x%08x, allowed is 0x%08x",
-                        what, magic, ZC_MULTIFD_MAGIC);
+        return zc_error(error, ZCMIG_ERROR_PROTOCOL,
+                        "multifd %s: got magic 0x%08x, allowed is 0x%08x", what, magic,
+                        ZC_MULTIFD_MAGIC);
     }
     if (version != ZC_MULTIFD_VERSION) {
         return zc_error(error, ZCMIG_ERROR_PROTOCOL, "multifd %s: got version %u, allowed is %u",
@@ -169,8 +170,8 @@ bool zc_multifd_packet_decode(const uint8_t in[static ZC_MULTIFD_HEADER_BYTES],
         uint64_t offset = zc_get_u64(in + PACKET_OFFSETS + 8 * (size_t)i);
         if (offset % ZC_WIRE_PAGE_BYTES != 0) {
             return zc_error(error, ZCMIG_ERROR_PROTOCOL,
-                            "multifd packet: page %u of block '%s': got offset 0x%" G_GINT64_MODIFIER
-                            "x, allowed are multiples of %u",
+                            "multifd packet: page %u of block '%s': got offset "
+                            "0x%" G_GINT64_MODIFIER "x, allowed are multiples of %u",
                             i, packet_out->block, offset, ZC_WIRE_PAGE_BYTES);
         }
         packet_out->offsets[i] = offset;
@@ -187,8 +188,9 @@ bool zc_multifd_packet_check(const struct zc_multifd_packet *packet, uint64_t us
         if (packet->offsets[i] % ZC_WIRE_PAGE_BYTES != 0 || used_bytes < ZC_WIRE_PAGE_BYTES ||
             packet->offsets[i] > used_bytes - ZC_WIRE_PAGE_BYTES) {
             return zc_error(error, ZCMIG_ERROR_PROTOCOL,
-                            "multifd packet: page %u of block '%s': got offset 0x%" G_GINT64_MODIFIER
-                            "x, allowed are pages of 0x%" G_GINT64_MODIFIER "x bytes",
+                            "multifd packet: page %u of block '%s': got offset "
+                            "0x%" G_GINT64_MODIFIER "x, allowed are pages of 0x%" G_GINT64_MODIFIER
+                            "x bytes",
                             i, packet->block, packet->offsets[i], used_bytes);
         }
     }

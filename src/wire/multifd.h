@@ -41,7 +41,7 @@ struct zc_multifd_packet {
     uint32_t n_normal;
     uint32_t n_zero;
     uint64_t packet_num;
-    char block[ZC_MULTIFD_NAME_BYTES]; /* "" when the packet has no pages */
+    char block[ZC_MULTIFD_NAME_BYTES];  /* "" when the packet has no pages */
     uint64_t offsets[ZC_MULTIFD_PAGES]; /* bytes in the block; n_normal normal ones, then n_zero */
 };
 

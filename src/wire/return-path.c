@@ -62,7 +62,7 @@ static bool length_range(uint16_t type, int *min_out, int *max_out, GError **err
 enum zc_stream_result zc_return_decode(const uint8_t *bytes, size_t length, size_t *used_out,
                                        struct zc_return_message *message_out, GError **error)
 {
-    struct zc_cursor cursor = {bytes, length};
+    struct zc_cursor cursor = { bytes, length };
     uint16_t type, data_length;
     const uint8_t *data;
     int min = 0, max = 0;
@@ -85,7 +85,8 @@ enum zc_stream_result zc_return_decode(const uint8_t *bytes, size_t length, size
     if (!zc_cursor_bytes(&cursor, data_length, &data)) {
         return ZC_STREAM_MORE;
     }
-    if (type == ZC_RETURN_REQ_PAGES_ID && data[REQ_PAGES_BYTES] != data_length - REQ_PAGES_BYTES - 1) {
+    if (type == ZC_RETURN_REQ_PAGES_ID &&
+        data[REQ_PAGES_BYTES] != data_length - REQ_PAGES_BYTES - 1) {
         zc_error(error, ZCMIG_ERROR_PROTOCOL,
                  "return path: REQ_PAGES_ID: got a name of %u characters, allowed are %d",
                  data[REQ_PAGES_BYTES], data_length - REQ_PAGES_BYTES - 1);

@@ -12,8 +12,8 @@
 #define TARGET_PAGE_BITS 12u /* ZC_WIRE_PAGE_BYTES */
 
 static enum zc_stream_result parse_machine(struct zc_stream_decoder *decoder,
-                                           struct zc_cursor *cursor,
-                                           struct zc_stream_event *event, GError **error)
+                                           struct zc_cursor *cursor, struct zc_stream_event *event,
+                                           GError **error)
 {
     uint8_t item;
     uint32_t length;
@@ -77,8 +77,7 @@ static enum zc_stream_result parse_capabilities(struct zc_stream_decoder *decode
     if (n_capabilities == 0) {
         return ZC_STREAM_GOT;
     }
-    enum zc_stream_result result =
-        zc_stream_parse_name(decoder, cursor, "capability", name, error);
+    enum zc_stream_result result = zc_stream_parse_name(decoder, cursor, "capability", name, error);
     if (result != ZC_STREAM_GOT) {
         return result;
     }
@@ -86,9 +85,8 @@ static enum zc_stream_result parse_capabilities(struct zc_stream_decoder *decode
                             "migration capability %s is not supported", name);
 }
 
-static enum zc_stream_result parse_uuid(struct zc_stream_decoder *decoder,
-                                        struct zc_cursor *cursor, struct zc_stream_event *event,
-                                        GError **error)
+static enum zc_stream_result parse_uuid(struct zc_stream_decoder *decoder, struct zc_cursor *cursor,
+                                        struct zc_stream_event *event, GError **error)
 {
     const uint8_t *uuid;
 
@@ -107,9 +105,9 @@ static const struct {
     enum zc_stream_result (*parse)(struct zc_stream_decoder *decoder, struct zc_cursor *cursor,
                                    struct zc_stream_event *event, GError **error);
 } subsections[] = {
-    {"configuration/target-page-bits", parse_page_bits},
-    {"configuration/capabilities", parse_capabilities},
-    {"configuration/uuid", parse_uuid},
+    { "configuration/target-page-bits", parse_page_bits },
+    { "configuration/capabilities", parse_capabilities },
+    { "configuration/uuid", parse_uuid },
 };
 
 static enum zc_stream_result parse_subsection(struct zc_stream_decoder *decoder,

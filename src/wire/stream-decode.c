@@ -94,8 +94,7 @@ static enum zc_stream_result parse_header(struct zc_stream_decoder *decoder,
     }
     if (version != ZC_STREAM_VERSION) {
         return zc_stream_refuse(decoder, error, ZCMIG_ERROR_PROTOCOL,
-                                "got stream version %u, allowed is %u", version,
-                                ZC_STREAM_VERSION);
+                                "got stream version %u, allowed is %u", version, ZC_STREAM_VERSION);
     }
     event->type = ZC_STREAM_HEADER;
     decoder->phase = ZC_PHASE_CONFIGURATION;
@@ -139,9 +138,8 @@ enum zc_stream_result zc_stream_parse_command(struct zc_stream_decoder *decoder,
     if (!zc_cursor_u16(cursor, &command)) {
         return ZC_STREAM_MORE;
     }
-    if (command != ZC_EXTENSION_COMMAND &&
-        (!is_qemus || command < ZC_COMMAND_OPEN_RETURN_PATH ||
-         command > ZC_COMMAND_SWITCHOVER_START)) {
+    if (command != ZC_EXTENSION_COMMAND && (!is_qemus || command < ZC_COMMAND_OPEN_RETURN_PATH ||
+                                            command > ZC_COMMAND_SWITCHOVER_START)) {
         return zc_stream_refuse(decoder, error, ZCMIG_ERROR_PROTOCOL,
                                 "got command %u, allowed here are %s and zcmig's %u", command,
                                 is_qemus ? "1 to 11" : "none of QEMU's", ZC_EXTENSION_COMMAND);
@@ -245,11 +243,10 @@ static enum zc_stream_result parse_section(struct zc_stream_decoder *decoder,
         return parse_named_section(decoder, cursor, event, error);
     }
     if (decoder->ram != ZC_RAM_STARTED) {
-        return zc_stream_refuse(decoder, error, ZCMIG_ERROR_PROTOCOL,
-                                "got a section %s of id %u %s", type == ZC_SECTION_PART ? "PART" : "END",
-                                event->section.id,
-                                decoder->ram == ZC_RAM_ENDED ? "after RAM's END"
-                                                             : "before RAM's START");
+        return zc_stream_refuse(
+            decoder, error, ZCMIG_ERROR_PROTOCOL, "got a section %s of id %u %s",
+            type == ZC_SECTION_PART ? "PART" : "END", event->section.id,
+            decoder->ram == ZC_RAM_ENDED ? "after RAM's END" : "before RAM's START");
     }
     if (event->section.id != decoder->ram_section_id) {
         return zc_stream_refuse(decoder, error, ZCMIG_ERROR_PROTOCOL,
@@ -280,8 +277,7 @@ static enum zc_stream_result parse_description(struct zc_stream_decoder *decoder
                                                struct zc_stream_event *event, GError **error)
 {
     if (decoder->described) {
-        return zc_stream_refuse(decoder, error, ZCMIG_ERROR_PROTOCOL,
-                                "got a second description");
+        return zc_stream_refuse(decoder, error, ZCMIG_ERROR_PROTOCOL, "got a second description");
     }
     if (!zc_cursor_u32(cursor, &event->payload_bytes)) {
         return ZC_STREAM_MORE;
@@ -297,9 +293,8 @@ static enum zc_stream_result parse_description(struct zc_stream_decoder *decoder
 }
 
 /* The three phases between RAM's records: what may come is told by the item's first byte. */
-static enum zc_stream_result parse_item(struct zc_stream_decoder *decoder,
-                                        struct zc_cursor *cursor, struct zc_stream_event *event,
-                                        GError **error)
+static enum zc_stream_result parse_item(struct zc_stream_decoder *decoder, struct zc_cursor *cursor,
+                                        struct zc_stream_event *event, GError **error)
 {
     uint8_t item;
 
@@ -318,20 +313,18 @@ static enum zc_stream_result parse_item(struct zc_stream_decoder *decoder,
     if (item >= ZC_SECTION_START && item <= ZC_SECTION_FULL && decoder->phase == ZC_PHASE_ITEMS) {
         return parse_section(decoder, cursor, (enum zc_section_type)item, event, error);
     }
-    return zc_stream_refuse(decoder, error, ZCMIG_ERROR_PROTOCOL, "got item 0x%02x, allowed %s",
-                            item,
-                            decoder->phase == ZC_PHASE_ITEMS
-                                ? "are a section (1 to 4), a command (8) and EOF (0)"
-                            : decoder->phase == ZC_PHASE_EOF
-                                ? "is EOF (0), after the devices"
-                                : "are a description (6) and a command (8), after EOF");
+    return zc_stream_refuse(
+        decoder, error, ZCMIG_ERROR_PROTOCOL, "got item 0x%02x, allowed %s", item,
+        decoder->phase == ZC_PHASE_ITEMS ? "are a section (1 to 4), a command (8) and EOF (0)"
+        : decoder->phase == ZC_PHASE_EOF ? "is EOF (0), after the devices"
+                                         : "are a description (6) and a command (8), after EOF");
 }
 
 enum zc_stream_result zc_stream_decoder_next(struct zc_stream_decoder *decoder,
                                              const uint8_t *bytes, size_t length, size_t *used_out,
                                              struct zc_stream_event *event_out, GError **error)
 {
-    struct zc_cursor cursor = {bytes, length};
+    struct zc_cursor cursor = { bytes, length };
     enum zc_stream_result result;
 
     memset(event_out, 0, sizeof(*event_out));

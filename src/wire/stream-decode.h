@@ -25,8 +25,8 @@ enum zc_stream_phase {
     ZC_PHASE_RAM_RECORDS, /* pages, FLUSH, EOS */
     ZC_PHASE_DEVICES,     /* nothing, before zc_stream_decoder_after_devices */
     ZC_PHASE_EOF,
-    ZC_PHASE_TAIL,        /* description, extension commands */
-    ZC_PHASE_REFUSED,     /* nothing, for ever */
+    ZC_PHASE_TAIL,    /* description, extension commands */
+    ZC_PHASE_REFUSED, /* nothing, for ever */
 };
 
 enum zc_ram_progress {
@@ -45,11 +45,11 @@ struct zc_stream_decoder {
     enum zc_stream_phase phase;
     uint64_t offset; /* in the stream, of the next item */
     enum zc_ram_progress ram;
-    uint32_t ram_section_id;     /* valid from STARTED on */
-    bool in_ram_end;             /* the RAM section being read is the END */
-    bool postcopy_advised;       /* POSTCOPY_ADVISE with RAM page sizes was seen */
+    uint32_t ram_section_id; /* valid from STARTED on */
+    bool in_ram_end;         /* the RAM section being read is the END */
+    bool postcopy_advised;   /* POSTCOPY_ADVISE with RAM page sizes was seen */
     bool described;
-    uint64_t unlisted_bytes;     /* of MEM_SIZE, not yet named by a block */
+    uint64_t unlisted_bytes;        /* of MEM_SIZE, not yet named by a block */
     struct zc_stream_block *blocks; /* room for limits.blocks */
     uint32_t n_blocks;
     const struct zc_stream_block *current; /* of the last page record; NULL: none yet */

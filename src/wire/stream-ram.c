@@ -14,9 +14,9 @@ static const struct {
     uint32_t flag;
     const char *name;
 } refused_flags[] = {
-    {ZC_RECORD_XBZRLE, "an XBZRLE page (capability xbzrle)"},
-    {ZC_RECORD_HOOK, "a HOOK record (RDMA)"},
-    {ZC_RECORD_COMPRESS_PAGE, "a COMPRESS_PAGE record (capability compress)"},
+    { ZC_RECORD_XBZRLE, "an XBZRLE page (capability xbzrle)" },
+    { ZC_RECORD_HOOK, "a HOOK record (RDMA)" },
+    { ZC_RECORD_COMPRESS_PAGE, "a COMPRESS_PAGE record (capability compress)" },
 };
 
 static const struct zc_stream_block *find_block(const struct zc_stream_decoder *decoder,
@@ -30,9 +30,8 @@ static const struct zc_stream_block *find_block(const struct zc_stream_decoder *
     return NULL;
 }
 
-static enum zc_stream_result parse_size(struct zc_stream_decoder *decoder,
-                                        struct zc_cursor *cursor, struct zc_stream_event *event,
-                                        GError **error)
+static enum zc_stream_result parse_size(struct zc_stream_decoder *decoder, struct zc_cursor *cursor,
+                                        struct zc_stream_event *event, GError **error)
 {
     uint64_t record;
 
@@ -40,10 +39,9 @@ static enum zc_stream_result parse_size(struct zc_stream_decoder *decoder,
         return ZC_STREAM_MORE;
     }
     if ((record & FLAGS_MASK) != ZC_RECORD_MEM_SIZE) {
-        return zc_stream_refuse(decoder, error, ZCMIG_ERROR_PROTOCOL,
-                                "RAM START begins with record 0x%" G_GINT64_MODIFIER
-                                "x, allowed is MEM_SIZE",
-                                record);
+        return zc_stream_refuse(
+            decoder, error, ZCMIG_ERROR_PROTOCOL,
+            "RAM START begins with record 0x%" G_GINT64_MODIFIER "x, allowed is MEM_SIZE", record);
     }
     uint64_t total_bytes = record & ~FLAGS_MASK;
     if (total_bytes == 0) {
@@ -104,8 +102,8 @@ static enum zc_stream_result parse_block(struct zc_stream_decoder *decoder,
         used_bytes > decoder->unlisted_bytes) {
         return zc_stream_refuse(decoder, error, ZCMIG_ERROR_PROTOCOL,
                                 "RAM block '%s': got 0x%" G_GINT64_MODIFIER
-                                "x bytes, allowed are multiples of %u up to the 0x%" G_GINT64_MODIFIER
-                                "x that MEM_SIZE leaves",
+                                "x bytes, allowed are multiples of %u up to the "
+                                "0x%" G_GINT64_MODIFIER "x that MEM_SIZE leaves",
                                 event->block.name, used_bytes, ZC_WIRE_PAGE_BYTES,
                                 decoder->unlisted_bytes);
     }
@@ -122,9 +120,9 @@ static enum zc_stream_result parse_block(struct zc_stream_decoder *decoder,
 }
 
 /* Of a page record, what comes after the be64: the block and, of a ZERO, its fill byte. */
-static enum zc_stream_result parse_page(struct zc_stream_decoder *decoder,
-                                        struct zc_cursor *cursor, uint64_t record,
-                                        struct zc_stream_event *event, GError **error)
+static enum zc_stream_result parse_page(struct zc_stream_decoder *decoder, struct zc_cursor *cursor,
+                                        uint64_t record, struct zc_stream_event *event,
+                                        GError **error)
 {
     const struct zc_stream_block *block = decoder->current;
     uint64_t offset = record & ~FLAGS_MASK;
@@ -132,8 +130,8 @@ static enum zc_stream_result parse_page(struct zc_stream_decoder *decoder,
     uint8_t fill = 0;
 
     if (!(record & ZC_RECORD_CONTINUE)) {
-        enum zc_stream_result result = zc_stream_parse_name(
-            decoder, cursor, "page record's block", event->page.block, error);
+        enum zc_stream_result result =
+            zc_stream_parse_name(decoder, cursor, "page record's block", event->page.block, error);
         if (result != ZC_STREAM_GOT) {
             return result;
         }

@@ -20,7 +20,8 @@
 #include <glib.h>
 
 #define ZC_STREAM_NAME_BYTES 256
-/* No event but a command's needs more bytes at once than this; a command may have 64 KiB of data. */
+/* No event but a command's needs more bytes at once than this; a command may have 64 KiB of data.
+ */
 #define ZC_STREAM_EVENT_BYTES_MAX (65535 + 16)
 
 enum zc_command {
@@ -98,7 +99,7 @@ struct zc_stream_event {
 };
 
 struct zc_stream_limits {
-    uint64_t ram_bytes;          /* more RAM than this is refused before anything is allocated */
+    uint64_t ram_bytes; /* more RAM than this is refused before anything is allocated */
     uint32_t blocks;
     uint32_t description_bytes;
 };
@@ -193,7 +194,7 @@ enum zc_return_type {
 struct zc_return_message {
     uint16_t type;
     uint16_t length;
-    uint32_t value; /* SHUT: 0 is success; PONG: what PING said; RESUME_ACK; otherwise 0 */
+    uint32_t value;      /* SHUT: 0 is success; PONG: what PING said; RESUME_ACK; otherwise 0 */
     const uint8_t *data; /* into the caller's buffer */
 };
 

@@ -1,6 +1,6 @@
 # Measurements: never part of make check.
 noinst_bench = tests/bench/make-image tests/bench/measure
-EXTRA_PROGRAMS = $(noinst_bench)
+EXTRA_PROGRAMS += $(noinst_bench)
 CLEANFILES += $(noinst_bench)
 EXTRA_DIST += tests/bench/run
 

@@ -28,8 +28,8 @@ static void run(const char *path)
     }
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
     size_t readable = (length + page - 1) / page * page;
-    uint8_t *map = mmap(NULL, readable + page, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    uint8_t *map =
+        mmap(NULL, readable + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     ZC_MUST(map != MAP_FAILED);
     ZC_MUST(mprotect(map + readable, page, PROT_NONE) == 0);
     uint8_t *input = map + readable - length;

@@ -108,14 +108,15 @@ GByteArray *zc_sample_plain(void)
 
 GByteArray *zc_sample_zcmig(void)
 {
-    static const uint8_t digests[16] = {0x93, 0xd7, 0x6f, 0xe1, 0x48, 0xc6, 0x89, 0xba, 1};
-    struct zc_extension session = {.type = ZC_EXTENSION_SESSION,
-                                   .session = {.n_channels = 4, .verify = ZC_VERIFY_AFTER}};
-    struct zc_extension manifest = {.type = ZC_EXTENSION_MANIFEST,
-                                    .manifest = {.n_digests = 2, .digests = digests}};
-    struct zc_extension fail = {.type = ZC_EXTENSION_FAIL,
-                                .fail = {.code = ZCMIG_ERROR_CANCELLED, .text = "cancelled"}};
-    struct zc_extension end = {.type = ZC_EXTENSION_MANIFEST_END, .manifest_end = {.n_pages = 2}};
+    static const uint8_t digests[16] = { 0x93, 0xd7, 0x6f, 0xe1, 0x48, 0xc6, 0x89, 0xba, 1 };
+    struct zc_extension session = { .type = ZC_EXTENSION_SESSION,
+                                    .session = { .n_channels = 4, .verify = ZC_VERIFY_AFTER } };
+    struct zc_extension manifest = { .type = ZC_EXTENSION_MANIFEST,
+                                     .manifest = { .n_digests = 2, .digests = digests } };
+    struct zc_extension fail = { .type = ZC_EXTENSION_FAIL,
+                                 .fail = { .code = ZCMIG_ERROR_CANCELLED, .text = "cancelled" } };
+    struct zc_extension end = { .type = ZC_EXTENSION_MANIFEST_END,
+                                .manifest_end = { .n_pages = 2 } };
     GByteArray *out = g_byte_array_new();
 
     put_start(out, "none");
@@ -148,11 +149,11 @@ void zc_sample_put_subsection(GByteArray *out, const char *name, const void *dat
 
 GByteArray *zc_sample_configuration_and_commands(void)
 {
-    static const uint8_t bits[4] = {0, 0, 0, 12}, no_capabilities[4] = {0};
-    static const uint8_t uuid[16] = {0xde, 0xad, 0xbe, 0xef};
-    static const uint8_t advise[16] = {0, 0, 0, 0, 0, 0, 0x10, 0, 0, 0, 0, 0, 0, 0, 0x10, 0};
-    static const uint8_t discard[20] = {0, 1, 'r', 0, 0, 0, 0, 0, 0, 0, 0x10};
-    static const uint8_t package[4] = {0, 0, 0, 3}, bitmap[] = {1, 'r'};
+    static const uint8_t bits[4] = { 0, 0, 0, 12 }, no_capabilities[4] = { 0 };
+    static const uint8_t uuid[16] = { 0xde, 0xad, 0xbe, 0xef };
+    static const uint8_t advise[16] = { [6] = 0x10, [14] = 0x10 };
+    static const uint8_t discard[20] = { 0, 1, 'r', 0, 0, 0, 0, 0, 0, 0, 0x10 };
+    static const uint8_t package[4] = { 0, 0, 0, 3 }, bitmap[] = { 1, 'r' };
     GByteArray *out = g_byte_array_new();
 
     put_start(out, MACHINE);

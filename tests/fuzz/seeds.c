@@ -57,8 +57,9 @@ struct multifd_seed {
 static struct multifd_seed multifd_seed(uint32_t flags, uint32_t n_normal, uint32_t n_zero)
 {
     struct zc_multifd_init init = { .uuid = { 0xca, 0xfe }, .channel = 3 };
-    struct zc_multifd_packet packet = { .flags = flags, .n_normal = n_normal, .n_zero = n_zero,
-                                        .packet_num = 42, .block = "pc.ram" };
+    struct zc_multifd_packet packet = {
+        .flags = flags, .n_normal = n_normal, .n_zero = n_zero, .packet_num = 42, .block = "pc.ram"
+    };
     struct multifd_seed seed;
 
     for (uint32_t i = 0; i < n_normal + n_zero; i++) {
@@ -75,18 +76,12 @@ static const struct {
     size_t at; /* in the header */
     uint32_t value;
 } broken_headers[] = {
-    { "stale-7.2", 20, 0x80000 },
-    { "bad-magic", 0, 0x16030100 },
-    { "bad-version", 4, 2 },
-    { "bad-zlib", 8, 0x02 },
-    { "bad-device-state", 8, 0x40 },
-    { "bad-flag", 8, 0x80 },
-    { "bad-alloc", 12, 129 },
-    { "bad-normal", 16, 129 },
-    { "bad-zero", 32, 0xffffffff },
-    { "bad-name", 64, 0 },
-    { "bad-offset", 324, 0x801 },
-    { "beyond-the-block", 320, 0x10000000 },
+    { "stale-7.2", 20, 0x80000 },    { "bad-magic", 0, 0x16030100 },
+    { "bad-version", 4, 2 },         { "bad-zlib", 8, 0x02 },
+    { "bad-device-state", 8, 0x40 }, { "bad-flag", 8, 0x80 },
+    { "bad-alloc", 12, 129 },        { "bad-normal", 16, 129 },
+    { "bad-zero", 32, 0xffffffff },  { "bad-name", 64, 0 },
+    { "bad-offset", 324, 0x801 },    { "beyond-the-block", 320, 0x10000000 },
 };
 
 static void write_multifd(void)
@@ -238,14 +233,16 @@ static void write_extension(const char *name, const struct zc_extension *message
 static void write_extensions(void)
 {
     static const uint8_t digests[24] = { 1, 2, 3, 4, 5, 6, 7, 8 };
-    struct zc_extension message = { .type = ZC_EXTENSION_SESSION,
-                                    .session = { .n_channels = 8, .verify = ZC_VERIFY_AFTER,
-                                                 .exact_bytes = 12345 } };
+    struct zc_extension message = {
+        .type = ZC_EXTENSION_SESSION,
+        .session = { .n_channels = 8, .verify = ZC_VERIFY_AFTER, .exact_bytes = 12345 }
+    };
 
     write_extension("session", &message);
-    message = (struct zc_extension){ .type = ZC_EXTENSION_MANIFEST,
-                                     .manifest = { .block = 1, .first_page = 8000, .n_digests = 3,
-                                                   .digests = digests } };
+    message = (struct zc_extension){
+        .type = ZC_EXTENSION_MANIFEST,
+        .manifest = { .block = 1, .first_page = 8000, .n_digests = 3, .digests = digests }
+    };
     write_extension("manifest", &message);
     message = (struct zc_extension){ .type = ZC_EXTENSION_MANIFEST_END,
                                      .manifest_end = { .n_pages = 8003 } };

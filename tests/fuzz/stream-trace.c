@@ -130,9 +130,14 @@ void zc_trace_clear(struct zc_trace *trace)
     g_clear_error(&trace->error);
 }
 
+bool zc_trace_events_equal(const struct zc_trace *a, const struct zc_trace *b)
+{
+    return a->n_events == b->n_events && a->events->len == b->events->len &&
+           (a->n_events == 0 || memcmp(a->events->data, b->events->data, a->events->len) == 0);
+}
+
 bool zc_trace_equal(const struct zc_trace *a, const struct zc_trace *b)
 {
-    return a->n_events == b->n_events && a->used == b->used && a->events->len == b->events->len &&
-           memcmp(a->events->data, b->events->data, a->events->len) == 0 &&
+    return zc_trace_events_equal(a, b) && a->used == b->used &&
            g_strcmp0(a->error ? a->error->message : NULL, b->error ? b->error->message : NULL) == 0;
 }

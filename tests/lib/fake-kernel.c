@@ -441,7 +441,8 @@ static int poll_now(struct fake_kernel *fake, struct pollfd *fds, nfds_t n_fds)
             } else if (fake->queued_bytes <= fake->options.sndbuf_bytes / 3 * 2) {
                 events = (short)(fds[i].events & POLLOUT);
             }
-            if (fake->socket_error || !g_queue_is_empty(&fake->errors)) {
+            if (fake->socket_error || !g_queue_is_empty(&fake->errors) ||
+                chance(fake, fake->options.phantom_percent)) {
                 events = (short)(events | POLLERR);
             }
         }

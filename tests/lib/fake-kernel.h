@@ -46,6 +46,7 @@ struct fake_options {
     unsigned int foreign_percent; /* of ACKs: something else on the error queue */
     unsigned int copied_percent;  /* of calls */
     unsigned int lie_percent;     /* of calls after POLLOUT: EAGAIN all the same */
+    unsigned int phantom_percent; /* of polls: POLLERR without a cause */
     uint64_t stall_at_bytes;    /* the peer stops reading here; FAKE_NEVER */
     uint64_t reset_at_bytes;    /* the peer resets when it has read this much; FAKE_NEVER */
     bool reset_keeps_notes;     /* what is in flight then is never noted */

@@ -195,9 +195,10 @@ START_TEST(zeros_stay_holes_at_the_destination)
     close(fd);
     zc_pair_init(&pair, source, output);
     zc_pair_run(&pair);
+    /* Before anything maps it: a fault in a hole of a tmpfs file fills it. */
+    ck_assert_int_eq(stat(output, &status), 0);
     expect_success(&pair);
     ck_assert_uint_eq(pair.send_stats.normal_pages, 1);
-    ck_assert_int_eq(stat(output, &status), 0);
     ck_assert_int_le(status.st_blocks * 512, 64 << 10);
     zc_pair_clear(&pair);
 }

@@ -3,6 +3,28 @@ ZC_QEMU_TESTS = \
 	tests/qemu/demo-leaves-nothing-behind \
 	tests/qemu/demo-says-what-is-missing \
 	tests/qemu/demo-verifies-a-live-guest \
-	tests/qemu/fetch-guest-kernel-explains-itself
-dist_check_SCRIPTS += $(ZC_QEMU_TESTS) tests/qemu/functions
+	tests/qemu/fetch-guest-kernel-explains-itself \
+	tests/qemu/guest-notices-a-lost-page
+dist_check_SCRIPTS += $(ZC_QEMU_TESTS) tests/qemu/functions \
+	tests/qemu/lib/capture-tail tests/qemu/lib/fetch-qemu
 TESTS += $(ZC_QEMU_TESTS)
+EXTRA_DIST += \
+	tests/qemu/fixtures/tail-pc-7.2.gz tests/qemu/fixtures/tail-pc-10.0.gz \
+	tests/qemu/fixtures/tail-q35-7.2.gz tests/qemu/fixtures/tail-q35-10.0.gz
+
+# Makes those; not part of the tests.
+EXTRA_PROGRAMS += tests/qemu/lib/cut-tail
+tests_qemu_lib_cut_tail_LDADD = src/wire/libwire.la src/base/libbase.la $(GLIB_LIBS)
+CLEANFILES += tests/qemu/lib/cut-tail
+
+# A guest without a system: 32-bit, freestanding, for the multiboot loader of QEMU's -kernel.
+ZC_GUEST_FILES = tests/qemu/guest/guest.c tests/qemu/guest/guest.ld tests/qemu/guest/head.S
+EXTRA_DIST += $(ZC_GUEST_FILES)
+CLEANFILES += tests/qemu/guest/guest.elf
+check_DATA = tests/qemu/guest/guest.elf
+tests/qemu/guest/guest.elf: $(ZC_GUEST_FILES)
+	$(AM_V_GEN)$(MKDIR_P) tests/qemu/guest && $(CC) -m32 -march=i686 -O2 -Wall -Wextra -Werror \
+	  -ffreestanding -fno-pic -fno-stack-protector -fno-asynchronous-unwind-tables -mno-sse \
+	  -nostdlib -static -no-pie -Wl,--build-id=none -Wl,--no-warn-rwx-segments -Wl,-T,$(srcdir)/tests/qemu/guest/guest.ld \
+	  -o $@ $(srcdir)/tests/qemu/guest/head.S $(srcdir)/tests/qemu/guest/guest.c || \
+	  { rm -f $@; echo "no 32-bit guest: the compiler refused"; }

@@ -46,6 +46,7 @@ static void draw_kernel(GRand *rand, struct fake_options *options)
     options->foreign_percent = often(rand, 20) ? 20 : 0;
     options->copied_percent = often(rand, 50) ? (unsigned int)between(rand, 0, 100) : 0;
     options->lie_percent = often(rand, 20) ? (unsigned int)between(rand, 0, 50) : 0;
+    options->phantom_percent = often(rand, 10) ? (unsigned int)between(rand, 0, 100) : 0;
 }
 
 static int send_random_packet(struct rig *rig, GRand *rand, zc_deadline deadline)

@@ -342,6 +342,73 @@ START_TEST(no_free_header_slot_times_out)
 }
 END_TEST
 
+START_TEST(own_notes_that_do_not_come_are_waited_for_shortly)
+{
+    options.memlock_pages = 200;
+    options.stall_at_bytes = 0;
+    start(ZC_ZEROCOPY_ON);
+    send_ok(1, 128);
+    int64_t begin = rig.fake->now_ns;
+    send_ok(1, 128); /* what room there is, and the rest by copy */
+    struct zc_channel_counters counters = rig_counters(&rig);
+    ck_assert_int_ge(rig.fake->now_ns - begin, 99 * ZC_NS_PER_MS);
+    ck_assert_int_lt(rig.fake->now_ns - begin, 110 * ZC_NS_PER_MS);
+    ck_assert_uint_eq(counters.zerocopy.calls, 2);
+    ck_assert_uint_eq(counters.packets_split, 1);
+    ck_assert_uint_eq(counters.packets_by_copy, 1);
+    ck_assert_uint_eq(counters.budget_waits, 1);
+    rig.fake->options.stall_at_bytes = FAKE_NEVER;
+    finish();
+}
+END_TEST
+
+START_TEST(a_probe_waits_for_the_calls_before_it)
+{
+    options.copied_percent = 100;
+    rig_init(&rig, &options, ZC_ZEROCOPY_AUTO, 8, 1);
+    for (unsigned int i = 0; i < 7; i++) {
+        send_ok(1, 16);
+        ck_assert_int_eq(rig_drain(&rig, 1000), 0);
+    }
+    send_ok(3, 128);
+    fake_kernel_sleep(rig.fake, 600 * ZC_NS_PER_MS / 1000); /* one of the three */
+    ck_assert_uint_eq(rig_counters(&rig).zerocopy.calls, 10);
+    send_ok(1, 16);
+    ck_assert_int_eq(rig_counters(&rig).state, ZC_ZEROCOPY_PAUSED_COPIED);
+    ck_assert_uint_eq(rig_counters(&rig).probes, 0);
+    ck_assert_int_eq(rig_drain(&rig, 1000), 0);
+    send_ok(1, 16);
+    ck_assert_uint_eq(rig_counters(&rig).probes, 1);
+    finish();
+}
+END_TEST
+
+START_TEST(all_of_the_error_queue_is_read_at_once)
+{
+    options.foreign_percent = 100;
+    start(ZC_ZEROCOPY_ON);
+    send_ok(5, 128);
+    fake_kernel_sleep(rig.fake, 10 * ZC_NS_PER_MS);
+    ck_assert_int_eq(zc_channel_reap(rig.channel), 0);
+    ck_assert_uint_eq(rig_counters(&rig).zerocopy.completed, 5);
+    finish();
+}
+END_TEST
+
+START_TEST(a_poll_that_lies_does_not_make_us_spin)
+{
+    options.stall_at_bytes = 0;
+    options.phantom_percent = 100;
+    start(ZC_ZEROCOPY_ON);
+    send_ok(1, 16);
+    ck_assert_int_eq(rig_drain(&rig, 300), -ETIMEDOUT);
+    rig.fake->options.phantom_percent = 0;
+    rig.fake->options.lie_percent = 100;
+    ck_assert_int_eq(rig_send(&rig, 16, 300), -ETIMEDOUT);
+    rig_clear(&rig);
+}
+END_TEST
+
 START_TEST(the_wake_descriptor_ends_waits)
 {
     options.stall_at_bytes = 0;
@@ -431,6 +498,10 @@ int main(void)
     tcase_add_test(tcase, a_stalled_peer_times_the_drain_out);
     tcase_add_test(tcase, a_stalled_peer_times_the_send_out);
     tcase_add_test(tcase, no_free_header_slot_times_out);
+    tcase_add_test(tcase, own_notes_that_do_not_come_are_waited_for_shortly);
+    tcase_add_test(tcase, a_probe_waits_for_the_calls_before_it);
+    tcase_add_test(tcase, all_of_the_error_queue_is_read_at_once);
+    tcase_add_test(tcase, a_poll_that_lies_does_not_make_us_spin);
     tcase_add_test(tcase, the_wake_descriptor_ends_waits);
     tcase_add_test(tcase, a_reset_is_told_whether_notes_come_or_not);
     tcase_add_test(tcase, a_note_that_no_call_stands_behind_is_an_error);

@@ -12,11 +12,11 @@
 
 #define RAW(bytes) bytes, sizeof(bytes) - 1
 
-static const uint8_t digests[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+static const uint8_t digests[] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 };
 
 static struct zc_extension example(int which)
 {
-    struct zc_extension message = {.type = (enum zc_extension_type)which};
+    struct zc_extension message = { .type = (enum zc_extension_type)which };
 
     switch (message.type) {
     case ZC_EXTENSION_SESSION:
@@ -69,7 +69,7 @@ END_TEST
 
 START_TEST(message_has_its_length)
 {
-    static const guint lengths[] = {0, 28, 33, 9, 18, 62};
+    static const guint lengths[] = { 0, 28, 33, 9, 18, 62 };
     struct zc_extension message = example(_i);
     GByteArray *bytes = g_byte_array_new();
 
@@ -84,7 +84,7 @@ END_TEST
 START_TEST(message_that_is_cut_or_too_long_is_refused)
 {
     struct zc_extension message = example(_i), again;
-    static const guint fixed_bytes[] = {0, 28, 33, 9, 2, 17};
+    static const guint fixed_bytes[] = { 0, 28, 33, 9, 2, 17 };
     GByteArray *bytes = g_byte_array_new();
 
     zc_extension_put(bytes, &message);
@@ -109,7 +109,7 @@ END_TEST
 
 START_TEST(text_is_cut_by_the_encoder_and_cleaned_by_the_decoder)
 {
-    struct zc_extension message = {.type = ZC_EXTENSION_FAIL}, again;
+    struct zc_extension message = { .type = ZC_EXTENSION_FAIL }, again;
     GByteArray *bytes = g_byte_array_new();
     GError *error = NULL;
 
@@ -150,21 +150,26 @@ static const struct {
     size_t length;
     const char *part;
 } rejections[] = {
-    {RAW(""), "empty message"},
-    {RAW("\0"), "got message type 0, allowed are 1 to 5"},
-    {RAW("\6"), "got message type 6"},
-    {RAW("\1aaaaaaaaaaaaaaaa\1\1\0\0\0\0\0\0\0\0\0"), "got 257 channels, allowed are 256"},
-    {RAW("\1aaaaaaaaaaaaaaaa\0\1\3\0\0\0\0\0\0\0\0"), "got verify mode 3, allowed are 0 to 2"},
-    {RAW("\1aaaaaaaaaaaaaaaa\0\1\0\x80\0\0\0\0\0\0\0"), "got an image of 0x8000000000000000 bytes"},
-    {RAW("\2\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"), "got 0 digests, allowed are 1 to 8000"},
-    {RAW("\2\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x1f\x41"), "got 8001 digests"},
-    {RAW("\2\0\0\0\0\0\0\0\0\0\0\0\0\xff\xff\xff\xff"), "got 4294967295 digests"},
-    {RAW("\2\0\0\0\0\xff\xff\xff\xff\xff\xff\xff\xff\0\0\0\1" "aaaaaaaa"),
-     "got first page 0xffffffffffffffff"},
-    {RAW("\2\0\0\0\0\0\7\xff\xff\xff\xff\xff\xff\0\0\0\1" "aaaaaaaa"),
-     "got first page 0x7ffffffffffff"},
-    {RAW("\2\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1" "aaaaaaa"), "got 7 bytes of digests, allowed are 8"},
-    {RAW("\4\x0d"), "got code 13, allowed are 0 to 12"},
+    { RAW(""), "empty message" },
+    { RAW("\0"), "got message type 0, allowed are 1 to 5" },
+    { RAW("\6"), "got message type 6" },
+    { RAW("\1aaaaaaaaaaaaaaaa\1\1\0\0\0\0\0\0\0\0\0"), "got 257 channels, allowed are 256" },
+    { RAW("\1aaaaaaaaaaaaaaaa\0\1\3\0\0\0\0\0\0\0\0"), "got verify mode 3, allowed are 0 to 2" },
+    { RAW("\1aaaaaaaaaaaaaaaa\0\1\0\x80\0\0\0\0\0\0\0"),
+      "got an image of 0x8000000000000000 bytes" },
+    { RAW("\2\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"), "got 0 digests, allowed are 1 to 8000" },
+    { RAW("\2\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x1f\x41"), "got 8001 digests" },
+    { RAW("\2\0\0\0\0\0\0\0\0\0\0\0\0\xff\xff\xff\xff"), "got 4294967295 digests" },
+    { RAW("\2\0\0\0\0\xff\xff\xff\xff\xff\xff\xff\xff\0\0\0\1"
+          "aaaaaaaa"),
+      "got first page 0xffffffffffffffff" },
+    { RAW("\2\0\0\0\0\0\7\xff\xff\xff\xff\xff\xff\0\0\0\1"
+          "aaaaaaaa"),
+      "got first page 0x7ffffffffffff" },
+    { RAW("\2\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1"
+          "aaaaaaa"),
+      "got 7 bytes of digests, allowed are 8" },
+    { RAW("\4\x0d"), "got code 13, allowed are 0 to 12" },
 };
 
 START_TEST(message_that_breaks_a_rule_is_refused)
@@ -198,8 +203,7 @@ int main(void)
                         ZC_EXTENSION_RESULT + 1);
     tcase_add_test(tcase, text_is_cut_by_the_encoder_and_cleaned_by_the_decoder);
     tcase_add_test(tcase, digests_may_be_appended_by_the_caller);
-    tcase_add_loop_test(tcase, message_that_breaks_a_rule_is_refused, 0,
-                        G_N_ELEMENTS(rejections));
+    tcase_add_loop_test(tcase, message_that_breaks_a_rule_is_refused, 0, G_N_ELEMENTS(rejections));
     tcase_add_test(tcase, every_backward_message_fits_the_return_path);
     suite_add_tcase(suite, tcase);
     return zc_unit_main(suite);

@@ -15,7 +15,7 @@ G_STATIC_ASSERT(ZC_MULTIFD_NAME_BYTES == ZC_BLOCK_NAME_BYTES);
 G_STATIC_ASSERT(ZC_MULTIFD_HEADER_BYTES == 1344);
 
 static const struct zc_multifd_init init_example = {
-    .uuid = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16},
+    .uuid = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16 },
     .channel = 7,
 };
 
@@ -26,7 +26,7 @@ static struct zc_multifd_packet packet_example(void)
         .n_zero = 1,
         .packet_num = UINT64_C(0x0102030405060708),
         .block = "pc.ram",
-        .offsets = {0x3000, UINT64_C(0x123456789000), 0},
+        .offsets = { 0x3000, UINT64_C(0x123456789000), 0 },
     };
     return packet;
 }
@@ -34,9 +34,9 @@ static struct zc_multifd_packet packet_example(void)
 START_TEST(init_packet_has_qemus_layout)
 {
     uint8_t bytes[ZC_MULTIFD_INIT_BYTES];
-    const uint8_t expected[ZC_MULTIFD_INIT_BYTES] = {0x11, 0x22, 0x33, 0x44, 0, 0, 0, 1, 1, 2,
-                                                     3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14,
-                                                     15, 16, 7};
+    const uint8_t expected[ZC_MULTIFD_INIT_BYTES] = { 0x11, 0x22, 0x33, 0x44, 0,  0,  0, 1, 1,
+                                                      2,    3,    4,    5,    6,  7,  8, 9, 10,
+                                                      11,   12,   13,   14,   15, 16, 7 };
     struct zc_multifd_init init;
 
     zc_multifd_init_encode(&init_example, bytes);
@@ -55,7 +55,8 @@ START_TEST(init_packet_of_a_wrong_peer_is_refused)
     zc_multifd_init_encode(&init_example, bytes);
     bytes[0] = 0x16; /* as a TLS client begins */
     ck_assert(!zc_multifd_init_decode(bytes, &init, &error));
-    zc_unit_expect_error(&error, ZCMIG_ERROR_PROTOCOL, "got magic 0x16223344, allowed is 0x11223344");
+    zc_unit_expect_error(&error, ZCMIG_ERROR_PROTOCOL,
+                         "got magic 0x16223344, allowed is 0x11223344");
     bytes[0] = 0x11;
     bytes[7] = 2;
     ck_assert(!zc_multifd_init_decode(bytes, &init, &error));
@@ -67,12 +68,11 @@ START_TEST(packet_has_qemus_layout)
 {
     struct zc_multifd_packet packet = packet_example(), again;
     uint8_t bytes[ZC_MULTIFD_HEADER_BYTES], expected[ZC_MULTIFD_HEADER_BYTES] = {
-        0x11, 0x22, 0x33, 0x44, 0, 0, 0, 1, 0, 0, 0, 0, /* magic, version, flags */
-        0, 0, 0, 128, 0, 0, 0, 2, 0, 0, 0x20, 0,        /* alloc, normal, next_packet_size */
-        1, 2, 3, 4, 5, 6, 7, 8, 0, 0, 0, 1,             /* packet_num, zero_pages */
+        0x11, 0x22, 0x33, 0x44, 0, 0, 0, 1, 0, 0, 0,    0, /* magic, version, flags */
+        0,    0,    0,    128,  0, 0, 0, 2, 0, 0, 0x20, 0, /* alloc, normal, next_packet_size */
+        1,    2,    3,    4,    5, 6, 7, 8, 0, 0, 0,    1, /* packet_num, zero_pages */
     };
-    const uint8_t offsets[] = {0, 0, 0,    0,    0,    0,    0x30, 0,
-                               0, 0, 0x12, 0x34, 0x56, 0x78, 0x90, 0};
+    const uint8_t offsets[] = { 0, 0, 0, 0, 0, 0, 0x30, 0, 0, 0, 0x12, 0x34, 0x56, 0x78, 0x90, 0 };
 
     memcpy(expected + 64, "pc.ram", 6);
     memcpy(expected + 320, offsets, sizeof(offsets));
@@ -86,7 +86,7 @@ END_TEST
 
 START_TEST(sync_packet_has_no_room_for_pages)
 {
-    struct zc_multifd_packet packet = {.flags = ZC_MULTIFD_SYNC, .packet_num = 9}, again;
+    struct zc_multifd_packet packet = { .flags = ZC_MULTIFD_SYNC, .packet_num = 9 }, again;
     uint8_t bytes[ZC_MULTIFD_HEADER_BYTES];
 
     zc_multifd_packet_encode(&packet, bytes);
@@ -101,13 +101,13 @@ START_TEST(random_packets_come_back_the_same)
     GRand *rand = g_rand_new_with_seed((guint32)zc_unit_seed());
 
     for (unsigned int run = 0; run < 2000; run++) {
-        struct zc_multifd_packet packet = {.flags = g_rand_boolean(rand) ? ZC_MULTIFD_SYNC : 0};
+        struct zc_multifd_packet packet = { .flags = g_rand_boolean(rand) ? ZC_MULTIFD_SYNC : 0 };
         struct zc_multifd_packet again;
         uint8_t bytes[ZC_MULTIFD_HEADER_BYTES];
 
         packet.n_normal = (uint32_t)g_rand_int_range(rand, 0, ZC_MULTIFD_PAGES + 1);
-        packet.n_zero = (uint32_t)g_rand_int_range(
-            rand, 0, (gint32)(ZC_MULTIFD_PAGES + 1 - packet.n_normal));
+        packet.n_zero =
+            (uint32_t)g_rand_int_range(rand, 0, (gint32)(ZC_MULTIFD_PAGES + 1 - packet.n_normal));
         packet.packet_num = ((uint64_t)g_rand_int(rand) << 32) | g_rand_int(rand);
         for (uint32_t i = 0; i < packet.n_normal + packet.n_zero; i++) {
             packet.offsets[i] =
@@ -130,7 +130,7 @@ START_TEST(qemu_7_2_puts_sync_on_data)
     packet.n_zero = 0;
     packet.flags = ZC_MULTIFD_SYNC;
     zc_multifd_packet_encode(&packet, bytes);
-    zc_set_u32(bytes + 20, 0x80000); /* of the packet before: not ours to believe */
+    zc_set_u32(bytes + 20, 0x80000);         /* of the packet before: not ours to believe */
     zc_set_u64(bytes + 320 + 16, 0x1234567); /* beyond the count: stale, no multiple of a page */
     ck_assert(zc_multifd_packet_decode(bytes, &packet, NULL));
     ck_assert_uint_eq(packet.flags, ZC_MULTIFD_SYNC);
@@ -145,7 +145,7 @@ START_TEST(qemu_7_2_leaves_everything_stale_in_an_empty_packet)
 {
     struct zc_multifd_packet packet = packet_example();
     uint8_t bytes[ZC_MULTIFD_HEADER_BYTES];
-    static const uint32_t flags[] = {ZC_MULTIFD_SYNC, 0};
+    static const uint32_t flags[] = { ZC_MULTIFD_SYNC, 0 };
 
     for (size_t i = 0; i < G_N_ELEMENTS(flags); i++) {
         zc_multifd_packet_encode(&packet, bytes);
@@ -171,27 +171,27 @@ static const struct {
     int code;
     const char *part;
 } rejections[] = {
-    {0, 0x11223345, ZCMIG_ERROR_PROTOCOL, "packet: got magic 0x11223345"},
-    {4, 0, ZCMIG_ERROR_PROTOCOL, "packet: got version 0"},
-    {8, 0x02, ZCMIG_ERROR_UNSUPPORTED, "zlib"},
-    {8, 0x05, ZCMIG_ERROR_UNSUPPORTED, "zstd"},
-    {8, 0x08, ZCMIG_ERROR_UNSUPPORTED, "qpl"},
-    {8, 0x10, ZCMIG_ERROR_UNSUPPORTED, "uadk"},
-    {8, 0x20, ZCMIG_ERROR_UNSUPPORTED, "qatzip"},
-    {8, 0x40, ZCMIG_ERROR_UNSUPPORTED, "device state"},
-    {8, 0x80, ZCMIG_ERROR_PROTOCOL, "got flags 0x80, allowed are 0x1"},
-    {8, 0x80000001, ZCMIG_ERROR_PROTOCOL, "got flags 0x80000001"},
-    {12, 129, ZCMIG_ERROR_PROTOCOL, "got room for 129 pages, allowed are 128"},
-    {12, 1, ZCMIG_ERROR_PROTOCOL, "got 2 normal pages, allowed are 1"},
-    {12, 2, ZCMIG_ERROR_PROTOCOL, "got 1 zero pages after 2 normal ones, allowed are 0"},
-    {16, 129, ZCMIG_ERROR_PROTOCOL, "got 129 normal pages, allowed are 128"},
-    {16, UINT32_MAX, ZCMIG_ERROR_PROTOCOL, "got 4294967295 normal pages"},
-    {32, 127, ZCMIG_ERROR_PROTOCOL, "got 127 zero pages after 2 normal ones, allowed are 126"},
-    {32, UINT32_MAX, ZCMIG_ERROR_PROTOCOL, "got 4294967295 zero pages"},
-    {64, 0, ZCMIG_ERROR_PROTOCOL, "block name"},
-    {64, 0x70630a72, ZCMIG_ERROR_PROTOCOL, "block name"},
-    {324, 0x3001, ZCMIG_ERROR_PROTOCOL, "got offset 0x3001, allowed are multiples of 4096"},
-    {340, 0x800, ZCMIG_ERROR_PROTOCOL, "page 2 of block 'pc.ram': got offset 0x800"},
+    { 0, 0x11223345, ZCMIG_ERROR_PROTOCOL, "packet: got magic 0x11223345" },
+    { 4, 0, ZCMIG_ERROR_PROTOCOL, "packet: got version 0" },
+    { 8, 0x02, ZCMIG_ERROR_UNSUPPORTED, "zlib" },
+    { 8, 0x05, ZCMIG_ERROR_UNSUPPORTED, "zstd" },
+    { 8, 0x08, ZCMIG_ERROR_UNSUPPORTED, "qpl" },
+    { 8, 0x10, ZCMIG_ERROR_UNSUPPORTED, "uadk" },
+    { 8, 0x20, ZCMIG_ERROR_UNSUPPORTED, "qatzip" },
+    { 8, 0x40, ZCMIG_ERROR_UNSUPPORTED, "device state" },
+    { 8, 0x80, ZCMIG_ERROR_PROTOCOL, "got flags 0x80, allowed are 0x1" },
+    { 8, 0x80000001, ZCMIG_ERROR_PROTOCOL, "got flags 0x80000001" },
+    { 12, 129, ZCMIG_ERROR_PROTOCOL, "got room for 129 pages, allowed are 128" },
+    { 12, 1, ZCMIG_ERROR_PROTOCOL, "got 2 normal pages, allowed are 1" },
+    { 12, 2, ZCMIG_ERROR_PROTOCOL, "got 1 zero pages after 2 normal ones, allowed are 0" },
+    { 16, 129, ZCMIG_ERROR_PROTOCOL, "got 129 normal pages, allowed are 128" },
+    { 16, UINT32_MAX, ZCMIG_ERROR_PROTOCOL, "got 4294967295 normal pages" },
+    { 32, 127, ZCMIG_ERROR_PROTOCOL, "got 127 zero pages after 2 normal ones, allowed are 126" },
+    { 32, UINT32_MAX, ZCMIG_ERROR_PROTOCOL, "got 4294967295 zero pages" },
+    { 64, 0, ZCMIG_ERROR_PROTOCOL, "block name" },
+    { 64, 0x70630a72, ZCMIG_ERROR_PROTOCOL, "block name" },
+    { 324, 0x3001, ZCMIG_ERROR_PROTOCOL, "got offset 0x3001, allowed are multiples of 4096" },
+    { 340, 0x800, ZCMIG_ERROR_PROTOCOL, "page 2 of block 'pc.ram': got offset 0x800" },
 };
 
 START_TEST(packet_that_breaks_a_rule_is_refused)
@@ -231,8 +231,10 @@ START_TEST(check_keeps_every_page_inside_its_block)
     packet.offsets[1] = 0x4000;
     ck_assert(zc_multifd_packet_check(&packet, 0x5000, NULL));
     ck_assert(!zc_multifd_packet_check(&packet, 0x4000, &error));
-    zc_unit_expect_error(&error, ZCMIG_ERROR_PROTOCOL, "page 1 of block 'pc.ram': got offset 0x4000");
-    ck_assert(!zc_multifd_packet_check(&packet, 0x4fff, NULL)); /* the page's last byte is outside */
+    zc_unit_expect_error(&error, ZCMIG_ERROR_PROTOCOL,
+                         "page 1 of block 'pc.ram': got offset 0x4000");
+    ck_assert(
+        !zc_multifd_packet_check(&packet, 0x4fff, NULL)); /* the page's last byte is outside */
     ck_assert(!zc_multifd_packet_check(&packet, 0, NULL));
     packet.offsets[1] = 0;
     packet.offsets[2] = UINT64_C(0xfffffffffffff000); /* of a zero page, and its end wraps to 0 */
@@ -257,8 +259,7 @@ int main(void)
     tcase_add_test(tcase, random_packets_come_back_the_same);
     tcase_add_test(tcase, qemu_7_2_puts_sync_on_data);
     tcase_add_test(tcase, qemu_7_2_leaves_everything_stale_in_an_empty_packet);
-    tcase_add_loop_test(tcase, packet_that_breaks_a_rule_is_refused, 0,
-                        G_N_ELEMENTS(rejections));
+    tcase_add_loop_test(tcase, packet_that_breaks_a_rule_is_refused, 0, G_N_ELEMENTS(rejections));
     tcase_add_test(tcase, name_needs_a_nul);
     tcase_add_test(tcase, check_keeps_every_page_inside_its_block);
     suite_add_tcase(suite, tcase);

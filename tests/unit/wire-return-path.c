@@ -16,13 +16,16 @@ static const struct {
     size_t length;
     uint32_t value;
 } messages[] = {
-    {ZC_RETURN_SHUT, RAW("\0\1\0\4\0\0\0\1"), 1},
-    {ZC_RETURN_PONG, RAW("\0\2\0\4\x7a\x63\x49\0"), 0x7a634900},
-    {ZC_RETURN_REQ_PAGES_ID, RAW("\0\3\0\x13\0\0\0\0\0\0\x10\0\0\0\x20\0\6" "pc.ram"), 0},
-    {ZC_RETURN_REQ_PAGES, RAW("\0\4\0\xc\0\0\0\0\0\0\x10\0\0\0\x20\0"), 0},
-    {ZC_RETURN_RESUME_ACK, RAW("\0\6\0\4\0\0\0\1"), 1},
-    {ZC_RETURN_SWITCHOVER_ACK, RAW("\0\7\0\0"), 0},
-    {ZC_RETURN_EXTENSION, RAW("\x7a\x63\0\4\5\0\0\1"), 0},
+    { ZC_RETURN_SHUT, RAW("\0\1\0\4\0\0\0\1"), 1 },
+    { ZC_RETURN_PONG, RAW("\0\2\0\4\x7a\x63\x49\0"), 0x7a634900 },
+    { ZC_RETURN_REQ_PAGES_ID,
+      RAW("\0\3\0\x13\0\0\0\0\0\0\x10\0\0\0\x20\0\6"
+          "pc.ram"),
+      0 },
+    { ZC_RETURN_REQ_PAGES, RAW("\0\4\0\xc\0\0\0\0\0\0\x10\0\0\0\x20\0"), 0 },
+    { ZC_RETURN_RESUME_ACK, RAW("\0\6\0\4\0\0\0\1"), 1 },
+    { ZC_RETURN_SWITCHOVER_ACK, RAW("\0\7\0\0"), 0 },
+    { ZC_RETURN_EXTENSION, RAW("\x7a\x63\0\4\5\0\0\1"), 0 },
 };
 
 START_TEST(message_has_qemus_layout)
@@ -67,20 +70,21 @@ static const struct {
     int code;
     const char *part;
 } rejections[] = {
-    {RAW("\0\0"), ZCMIG_ERROR_PROTOCOL, "got message type 0"},
-    {RAW("\0\x8"), ZCMIG_ERROR_PROTOCOL, "got message type 8"},
-    {RAW("\0\5"), ZCMIG_ERROR_UNSUPPORTED, "RECV_BITMAP"},
-    {RAW("\0\1\0\3"), ZCMIG_ERROR_PROTOCOL, "type 1: got 3 bytes, allowed are 4 to 4"},
-    {RAW("\0\2\0\5"), ZCMIG_ERROR_PROTOCOL, "type 2: got 5 bytes"},
-    {RAW("\0\3\0\xd"), ZCMIG_ERROR_PROTOCOL, "type 3: got 13 bytes, allowed are 14 to 268"},
-    {RAW("\0\3\1\xd"), ZCMIG_ERROR_PROTOCOL, "type 3: got 269 bytes"},
-    {RAW("\0\3\0\x13\0\0\0\0\0\0\x10\0\0\0\x20\0\7" "pc.ram"), ZCMIG_ERROR_PROTOCOL,
-     "got a name of 7 characters, allowed are 6"},
-    {RAW("\0\4\0\xb"), ZCMIG_ERROR_PROTOCOL, "type 4: got 11 bytes, allowed are 12 to 12"},
-    {RAW("\0\6\0\0"), ZCMIG_ERROR_PROTOCOL, "type 6: got 0 bytes"},
-    {RAW("\0\7\0\1"), ZCMIG_ERROR_PROTOCOL, "type 7: got 1 bytes, allowed are 0 to 0"},
-    {RAW("\x7a\x63\0\0"), ZCMIG_ERROR_PROTOCOL, "got 0 bytes, allowed are 1 to 1024"},
-    {RAW("\x7a\x63\4\1"), ZCMIG_ERROR_PROTOCOL, "got 1025 bytes, allowed are 1 to 1024"},
+    { RAW("\0\0"), ZCMIG_ERROR_PROTOCOL, "got message type 0" },
+    { RAW("\0\x8"), ZCMIG_ERROR_PROTOCOL, "got message type 8" },
+    { RAW("\0\5"), ZCMIG_ERROR_UNSUPPORTED, "RECV_BITMAP" },
+    { RAW("\0\1\0\3"), ZCMIG_ERROR_PROTOCOL, "type 1: got 3 bytes, allowed are 4 to 4" },
+    { RAW("\0\2\0\5"), ZCMIG_ERROR_PROTOCOL, "type 2: got 5 bytes" },
+    { RAW("\0\3\0\xd"), ZCMIG_ERROR_PROTOCOL, "type 3: got 13 bytes, allowed are 14 to 268" },
+    { RAW("\0\3\1\xd"), ZCMIG_ERROR_PROTOCOL, "type 3: got 269 bytes" },
+    { RAW("\0\3\0\x13\0\0\0\0\0\0\x10\0\0\0\x20\0\7"
+          "pc.ram"),
+      ZCMIG_ERROR_PROTOCOL, "got a name of 7 characters, allowed are 6" },
+    { RAW("\0\4\0\xb"), ZCMIG_ERROR_PROTOCOL, "type 4: got 11 bytes, allowed are 12 to 12" },
+    { RAW("\0\6\0\0"), ZCMIG_ERROR_PROTOCOL, "type 6: got 0 bytes" },
+    { RAW("\0\7\0\1"), ZCMIG_ERROR_PROTOCOL, "type 7: got 1 bytes, allowed are 0 to 0" },
+    { RAW("\x7a\x63\0\0"), ZCMIG_ERROR_PROTOCOL, "got 0 bytes, allowed are 1 to 1024" },
+    { RAW("\x7a\x63\4\1"), ZCMIG_ERROR_PROTOCOL, "got 1025 bytes, allowed are 1 to 1024" },
 };
 
 START_TEST(message_that_breaks_a_rule_is_refused)
@@ -121,8 +125,7 @@ int main(void)
 
     tcase_add_loop_test(tcase, message_has_qemus_layout, 0, G_N_ELEMENTS(messages));
     tcase_add_loop_test(tcase, message_that_is_cut_wants_more, 0, G_N_ELEMENTS(messages));
-    tcase_add_loop_test(tcase, message_that_breaks_a_rule_is_refused, 0,
-                        G_N_ELEMENTS(rejections));
+    tcase_add_loop_test(tcase, message_that_breaks_a_rule_is_refused, 0, G_N_ELEMENTS(rejections));
     tcase_add_test(tcase, messages_come_one_by_one);
     suite_add_tcase(suite, tcase);
     return zc_unit_main(suite);

@@ -48,7 +48,8 @@ START_TEST(truncated_at_every_byte_wants_more)
         zc_trace_init(&part, &zc_sample_limits, exact, cut, 0);
         ck_assert_msg(!part.error, "cut at %zu: %s", cut, part.error ? part.error->message : "");
         ck_assert_uint_le(part.events->len, whole.events->len);
-        ck_assert_mem_eq(part.events->data, whole.events->data, part.events->len);
+        ck_assert(part.events->len == 0 ||
+                  memcmp(part.events->data, whole.events->data, part.events->len) == 0);
         zc_trace_clear(&part);
         g_free(exact);
     }
@@ -103,9 +104,7 @@ START_TEST(random_streams_come_back_the_same)
         ck_assert_msg(!whole.error, "%s", whole.error ? whole.error->message : "");
         ck_assert_uint_eq(whole.used, bytes->len);
         ck_assert(zc_trace_equal(&whole, &steps));
-        ck_assert_uint_eq(again.n_events, whole.n_events);
-        ck_assert_uint_eq(again.events->len, whole.events->len);
-        ck_assert_mem_eq(again.events->data, whole.events->data, whole.events->len);
+        ck_assert(zc_trace_events_equal(&whole, &again));
         zc_trace_clear(&whole);
         zc_trace_clear(&steps);
         zc_trace_clear(&again);

@@ -12,31 +12,28 @@
 #define RAW(bytes) ((const uint8_t *)bytes), sizeof(bytes) - 1
 
 /* Every item that the encoder has, in an order that the decoder takes. */
-static const char stream_start[] =
-    "QEVM\0\0\0\3"
-    "\7\0\0\0\6pc-8.1"
-    "\x8\0\1\0\0"
-    "\x8\0\2\0\4\0\0\0\1"
-    "\1\0\0\0\2\3ram\0\0\0\0\0\0\0\4"
-    "\0\0\0\0\0\0\x30\4"
-    "\6pc.ram\0\0\0\0\0\0\x20\0"
-    "\3rom\0\0\0\0\0\0\x10\0"
-    "\0\0\0\0\0\0\2\0"
-    "\0\0\0\0\0\0\0\x10"
-    "\x7e\0\0\0\2"
-    "\2\0\0\0\2"
-    "\0\0\0\0\0\0\x10\2\6pc.ram\0"
-    "\0\0\0\0\0\0\0\x22\0"
-    "\0\0\0\0\0\0\0\x10"
-    "\x7e\0\0\0\2"
-    "\3\0\0\0\2"
-    "\0\0\0\0\0\0\x10\x28";
-static const char stream_end[] =
-    "\0\0\0\0\0\0\0\x8\3rom";
-static const char stream_tail[] =
-    "\0\0\0\0\0\0\0\x10"
-    "\x7e\0\0\0\2"
-    "\4\0\0\0\x9\3cpu\0\0\0\1\0\0\0\xc";
+static const char stream_start[] = "QEVM\0\0\0\3"
+                                   "\7\0\0\0\6pc-8.1"
+                                   "\x8\0\1\0\0"
+                                   "\x8\0\2\0\4\0\0\0\1"
+                                   "\1\0\0\0\2\3ram\0\0\0\0\0\0\0\4"
+                                   "\0\0\0\0\0\0\x30\4"
+                                   "\6pc.ram\0\0\0\0\0\0\x20\0"
+                                   "\3rom\0\0\0\0\0\0\x10\0"
+                                   "\0\0\0\0\0\0\2\0"
+                                   "\0\0\0\0\0\0\0\x10"
+                                   "\x7e\0\0\0\2"
+                                   "\2\0\0\0\2"
+                                   "\0\0\0\0\0\0\x10\2\6pc.ram\0"
+                                   "\0\0\0\0\0\0\0\x22\0"
+                                   "\0\0\0\0\0\0\0\x10"
+                                   "\x7e\0\0\0\2"
+                                   "\3\0\0\0\2"
+                                   "\0\0\0\0\0\0\x10\x28";
+static const char stream_end[] = "\0\0\0\0\0\0\0\x8\3rom";
+static const char stream_tail[] = "\0\0\0\0\0\0\0\x10"
+                                  "\x7e\0\0\0\2"
+                                  "\4\0\0\0\x9\3cpu\0\0\0\1\0\0\0\xc";
 static const char stream_last[] = "\0"
                                   "\6\0\0\0\2{}";
 
@@ -180,7 +177,7 @@ static void expect_ram_start(struct reader *reader)
 
 START_TEST(decoder_reads_qemus_bytes)
 {
-    struct reader reader = {by_hand(), zc_stream_decoder_new(&zc_sample_limits), 0, {0}};
+    struct reader reader = { by_hand(), zc_stream_decoder_new(&zc_sample_limits), 0, { 0 } };
 
     expect_ram_start(&reader);
     expect_section(&reader, ZC_SECTION_PART, 2, true, "");
@@ -207,8 +204,9 @@ END_TEST
 
 START_TEST(configuration_has_subsections)
 {
-    struct reader reader = {zc_sample_configuration_and_commands(),
-                            zc_stream_decoder_new(&zc_sample_limits), 0, {0}};
+    struct reader reader = {
+        zc_sample_configuration_and_commands(), zc_stream_decoder_new(&zc_sample_limits), 0, { 0 }
+    };
 
     expect(&reader, ZC_STREAM_HEADER);
     expect(&reader, ZC_STREAM_CONFIGURATION);
@@ -224,8 +222,9 @@ END_TEST
 
 START_TEST(every_command_of_qemu_is_an_event)
 {
-    struct reader reader = {zc_sample_configuration_and_commands(),
-                            zc_stream_decoder_new(&zc_sample_limits), 0, {0}};
+    struct reader reader = {
+        zc_sample_configuration_and_commands(), zc_stream_decoder_new(&zc_sample_limits), 0, { 0 }
+    };
 
     expect(&reader, ZC_STREAM_HEADER);
     expect(&reader, ZC_STREAM_CONFIGURATION);
