@@ -87,8 +87,8 @@ static void add_path(zcmig_diagnosis *diagnosis, struct zc_findings *report, str
     zc_findings_clear(report);
 }
 
-bool zc_diagnose_address(zcmig_diagnosis *diagnosis, const struct zc_facts *facts,
-                         const char *name, const struct sockaddr *destination, GError **error)
+bool zc_diagnose_address(zcmig_diagnosis *diagnosis, const struct zc_facts *facts, const char *name,
+                         const struct sockaddr *destination, GError **error)
 {
     struct zc_route route;
     struct zc_findings report;

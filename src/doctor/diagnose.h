@@ -15,8 +15,8 @@ bool zc_facts_read(struct zc_facts *facts, GError **error);
 zcmig_diagnosis *zc_diagnosis_new(void);
 
 /* Adds the path to @destination.  Errors: CONNECT (no route). */
-bool zc_diagnose_address(zcmig_diagnosis *diagnosis, const struct zc_facts *facts,
-                         const char *name, const struct sockaddr *destination, GError **error);
+bool zc_diagnose_address(zcmig_diagnosis *diagnosis, const struct zc_facts *facts, const char *name,
+                         const struct sockaddr *destination, GError **error);
 
 /* Adds the path to a destination that no device leads to. */
 void zc_diagnose_family(zcmig_diagnosis *diagnosis, const struct zc_facts *facts, const char *name,

@@ -67,9 +67,9 @@ static bool diagnose_destination(zcmig_diagnosis *diagnosis, const struct zc_fac
         break;
     case ZC_ADDR_FD:
     case ZC_ADDR_NULL:
-        ok = zc_error(error, ZCMIG_ERROR_USAGE,
-                      "destination: got '%s', allowed are a host, tcp:, unix: and vsock:",
-                      destination);
+        ok = zc_error(
+            error, ZCMIG_ERROR_USAGE,
+            "destination: got '%s', allowed are a host, tcp:, unix: and vsock:", destination);
         break;
     }
     zc_addr_clear(&addr);

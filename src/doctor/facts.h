@@ -27,17 +27,17 @@ enum zc_answer {
 struct zc_link {
     int ifindex;
     char name[IF_NAMESIZE];
-    char kind[ZC_LINK_KIND_BYTES];  /* IFLA_INFO_KIND; "" for hardware, virtio and the like */
-    char driver[ZC_DRIVER_BYTES];   /* ETHTOOL_GDRVINFO; "" when it does not say */
+    char kind[ZC_LINK_KIND_BYTES]; /* IFLA_INFO_KIND; "" for hardware, virtio and the like */
+    char driver[ZC_DRIVER_BYTES];  /* ETHTOOL_GDRVINFO; "" when it does not say */
     bool up;
     bool loopback;
-    int lower_ifindex;              /* IFLA_LINK; 0: none */
-    bool lower_elsewhere;           /* that index is of another network namespace */
-    int master_ifindex;             /* IFLA_MASTER; 0: none */
-    enum zc_answer sg;              /* tx scatter-gather */
+    int lower_ifindex;    /* IFLA_LINK; 0: none */
+    bool lower_elsewhere; /* that index is of another network namespace */
+    int master_ifindex;   /* IFLA_MASTER; 0: none */
+    enum zc_answer sg;    /* tx scatter-gather */
     enum zc_answer tx_csum;
     enum zc_answer tso;
-    uint64_t speed_bytes_s;         /* 0: the device does not say */
+    uint64_t speed_bytes_s; /* 0: the device does not say */
 };
 
 struct zc_owner {
@@ -48,15 +48,15 @@ struct zc_owner {
 struct zc_tap {
     uint64_t inode;
     uint16_t protocol;
-    int ifindex;      /* 0: any */
+    int ifindex;                 /* 0: any */
     char interface[IF_NAMESIZE]; /* "any" for 0; "#7" where the name cannot be found */
-    bool running;     /* hooked into the packet path: bound, and its device is up */
+    bool running;                /* hooked into the packet path: bound, and its device is up */
     uid_t uid;
-    char user[32];    /* its name, or its number */
+    char user[32]; /* its name, or its number */
     uint64_t netns;
     bool own_netns;
     enum zc_answer ignores_outgoing;
-    GArray *owners;   /* struct zc_owner; empty when none could be seen */
+    GArray *owners; /* struct zc_owner; empty when none could be seen */
 };
 
 /* What became of one zero-copy datagram sent to a device that throws it away. */
@@ -67,13 +67,13 @@ struct zc_oracle {
 };
 
 struct zc_limits {
-    char release[65];            /* of the kernel */
-    uint64_t optmem_max;         /* 0: cannot be read here */
-    uint64_t memlock_bytes;      /* UINT64_MAX: no limit */
-    bool ipc_lock;               /* CAP_IPC_LOCK, and it counts (initial user namespace) */
-    unsigned int max_skb_frags;  /* 0: cannot be read here */
-    int io_uring_disabled;       /* 0, 1, 2; -1: this kernel has no such switch */
-    uint64_t huge_page_bytes;    /* that a new mapping can get; 0: none */
+    char release[65];           /* of the kernel */
+    uint64_t optmem_max;        /* 0: cannot be read here */
+    uint64_t memlock_bytes;     /* UINT64_MAX: no limit */
+    bool ipc_lock;              /* CAP_IPC_LOCK, and it counts (initial user namespace) */
+    unsigned int max_skb_frags; /* 0: cannot be read here */
+    int io_uring_disabled;      /* 0, 1, 2; -1: this kernel has no such switch */
+    uint64_t huge_page_bytes;   /* that a new mapping can get; 0: none */
     uid_t uid;
 };
 
@@ -87,8 +87,8 @@ enum zc_family {
 
 struct zc_route {
     bool found;
-    bool local;      /* the destination is an address of this host */
-    int ifindex;     /* that packets leave by */
+    bool local;  /* the destination is an address of this host */
+    int ifindex; /* that packets leave by */
     char address[64];
 };
 
@@ -100,8 +100,8 @@ struct zc_facts {
     struct zc_oracle elsewhere;    /* in a fresh namespace: does a tap of another one matter? */
     struct zc_limits limits;
     int zerocopy_errno[ZC_FAMILIES]; /* of SO_ZEROCOPY on a real socket; 0: the kernel takes it */
-    uint64_t bandwidth;            /* wanted, bytes/s; 0: not said */
-    int64_t rtt_ns;                /* 0: not said */
+    uint64_t bandwidth;              /* wanted, bytes/s; 0: not said */
+    int64_t rtt_ns;                  /* 0: not said */
 };
 
 void zc_facts_init(struct zc_facts *facts);

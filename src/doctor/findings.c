@@ -16,7 +16,7 @@ void zc_findings_clear(struct zc_findings *report)
 }
 
 struct zcmig_finding *zc_findings_add(struct zc_findings *report, enum zcmig_effect effect,
-                                    const char *cause, const char *device)
+                                      const char *cause, const char *device)
 {
     const struct zcmig_finding finding = {
         .effect = effect,
@@ -62,7 +62,7 @@ enum zcmig_verdict zc_findings_verdict(const struct zc_findings *report)
 }
 
 void zc_findings_merge(struct zc_findings *report, const struct zc_findings *part,
-                     enum zcmig_effect ceiling)
+                       enum zcmig_effect ceiling)
 {
     for (guint i = 0; i < part->findings->len; i++) {
         struct zcmig_finding finding = g_array_index(part->findings, struct zcmig_finding, i);

@@ -19,16 +19,17 @@ void zc_findings_clear(struct zc_findings *report);
 
 /* Appends a finding with empty texts.  The pointer holds until the next one is added. */
 struct zcmig_finding *zc_findings_add(struct zc_findings *report, enum zcmig_effect effect,
-                                    const char *cause, const char *device);
+                                      const char *cause, const char *device);
 
 /* A text in the store. */
-const char *zc_findings_text(struct zc_findings *report, const char *format, ...) G_GNUC_PRINTF(2, 3);
+const char *zc_findings_text(struct zc_findings *report, const char *format, ...)
+    G_GNUC_PRINTF(2, 3);
 
 /* What the findings come to. */
 enum zcmig_verdict zc_findings_verdict(const struct zc_findings *report);
 
 /* Copies all of @part's findings to @report's; effects above @ceiling are lowered to it. */
 void zc_findings_merge(struct zc_findings *report, const struct zc_findings *part,
-                     enum zcmig_effect ceiling);
+                       enum zcmig_effect ceiling);
 
 #endif

@@ -15,7 +15,8 @@
 #include "base/size.h"
 #include "doctor/limit.h"
 
-#define INITIAL_USER_NS_INODE 0xEFFFFFFDu /* PROC_USER_INIT_INO: fixed by the kernel's interface */
+#define INITIAL_USER_NS_INODE 0xEFFFFFFDu /* PROC_USER_INIT_INO: fixed by the kernel's interface   \
+                                           */
 
 /* The number in a file, or @missing. */
 static int64_t read_number(const char *path, int64_t missing)

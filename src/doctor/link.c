@@ -72,7 +72,8 @@ static void read_features(int fd, struct zc_link *link)
         g_strlcpy(link->driver, driver.driver, sizeof(link->driver));
     }
     if (ethtool(fd, link->name, &settings) == 0) {
-        uint32_t speed = ethtool_cmd_speed(&settings);
+        /* ethtool_cmd_speed() of the header shifts into the sign. */
+        uint32_t speed = (uint32_t)settings.speed_hi << 16 | settings.speed;
         if (speed != 0 && speed != (uint32_t)SPEED_UNKNOWN) {
             link->speed_bytes_s = (uint64_t)speed * (BITS_PER_MEGABIT / 8);
         }

@@ -31,7 +31,7 @@
 #define CHILD_WAIT_MS 3000
 #define DISCARD_PORT 9
 #define SINK_NAME "zcsink"
-#define SINK_ADDRESS 0xc0000201u  /* 192.0.2.1/24: for documentation, so nobody's */
+#define SINK_ADDRESS 0xc0000201u /* 192.0.2.1/24: for documentation, so nobody's */
 #define SINK_NEIGHBOUR 0xc0000202u
 
 struct request {

@@ -18,10 +18,10 @@
 #define DEPTH_MAX 8 /* the kernel's own limit on stacked devices (MAX_NEST_DEV) */
 
 enum nature {
-    NATURE_SENDS,  /* hardware, or a sink: the features decide */
+    NATURE_SENDS, /* hardware, or a sink: the features decide */
     NATURE_COPIES,
-    NATURE_LOWER,  /* hands over to IFLA_LINK */
-    NATURE_PORTS,  /* hands over to one of those that have it as master */
+    NATURE_LOWER, /* hands over to IFLA_LINK */
+    NATURE_PORTS, /* hands over to one of those that have it as master */
     NATURE_UNKNOWN,
 };
 
@@ -84,7 +84,7 @@ static void say_feature(struct zc_findings *report, const struct zc_link *link,
     finding->evidence =
         zc_findings_text(report, "ethtool -k %s: %s: off; %s", link->name, switch_name, why);
     finding->remedy = zc_findings_text(report, "ethtool -K %s %s on", link->name,
-                                     strcmp(switch_name, "scatter-gather") == 0 ? "sg" : "tx");
+                                       strcmp(switch_name, "scatter-gather") == 0 ? "sg" : "tx");
 }
 
 static void say_features(struct zc_findings *report, const struct zc_link *link)
@@ -98,10 +98,13 @@ static void say_features(struct zc_findings *report, const struct zc_link *link)
     if (link->tso == ZC_NO && link->sg == ZC_YES && link->tx_csum == ZC_YES) {
         struct zcmig_finding *finding =
             zc_findings_add(report, ZCMIG_EFFECT_NOTE, "tso-off", link->name);
-        finding->summary = zc_findings_text(report, "segmentation offload is off on %s", link->name);
+        finding->summary =
+            zc_findings_text(report, "segmentation offload is off on %s", link->name);
         finding->evidence = zc_findings_text(
-            report, "ethtool -k %s: tcp-segmentation-offload: off; nothing is copied, but every "
-                    "segment costs a pass through the stack", link->name);
+            report,
+            "ethtool -k %s: tcp-segmentation-offload: off; nothing is copied, but every "
+            "segment costs a pass through the stack",
+            link->name);
         finding->remedy = zc_findings_text(report, "ethtool -K %s tso on", link->name);
     }
 }
@@ -111,8 +114,8 @@ static void judge_copies(struct zc_findings *report, const struct zc_link *link,
     struct zcmig_finding *finding =
         zc_findings_add(report, ZCMIG_EFFECT_COPIES, "device-kind", link->name);
 
-    finding->summary =
-        zc_findings_text(report, "%s is a %s device, which copies by nature", link->name, link->kind);
+    finding->summary = zc_findings_text(report, "%s is a %s device, which copies by nature",
+                                        link->name, link->kind);
     finding->evidence = zc_findings_text(report, "link kind %s: %s", link->kind, why);
     finding->remedy = strcmp(link->kind, "veth") == 0
                           ? "give the sender a macvlan or ipvlan on the real device instead; plain "
@@ -144,7 +147,7 @@ static void judge_lower(struct zc_findings *report, const struct zc_facts *facts
         report, "lower-device-hidden", link->name,
         zc_findings_text(report, "the device below %s is in another network namespace", link->name),
         zc_findings_text(report, "link kind %s, lower device has index %d there", link->kind,
-                       link->lower_ifindex),
+                         link->lower_ifindex),
         "run zcmig doctor there too: its features and packet taps decide");
 }
 
@@ -172,19 +175,21 @@ static void judge_ports(struct zc_findings *report, const struct zc_facts *facts
         zc_findings_clear(&one);
     }
     unsigned int n_ports = n_verdicts[0] + n_verdicts[1] + n_verdicts[2];
-    bool agree = n_verdicts[ZCMIG_VERDICT_COPIES] == 0 || n_verdicts[ZCMIG_VERDICT_COPIES] == n_ports;
+    bool agree =
+        n_verdicts[ZCMIG_VERDICT_COPIES] == 0 || n_verdicts[ZCMIG_VERDICT_COPIES] == n_ports;
     zc_findings_merge(report, &ports, agree ? ZCMIG_EFFECT_COPIES : ZCMIG_EFFECT_UNKNOWN);
     zc_findings_clear(&ports);
     if (n_ports == 0) {
-        judge_unknown(report, "no-port", link->name,
-                      zc_findings_text(report, "%s has no port that is up", link->name),
-                      zc_findings_text(report, "link kind %s, no device has it as master",
-                                     link->kind), "");
+        judge_unknown(
+            report, "no-port", link->name,
+            zc_findings_text(report, "%s has no port that is up", link->name),
+            zc_findings_text(report, "link kind %s, no device has it as master", link->kind), "");
     } else if (!agree) {
-        judge_unknown(report, "ports-differ", link->name,
-                      zc_findings_text(report, "the ports of %s differ: %s", link->name, tally->str),
-                      "which port a packet leaves by is decided packet by packet",
-                      "name the port that leads to the destination and look at that one only");
+        judge_unknown(
+            report, "ports-differ", link->name,
+            zc_findings_text(report, "the ports of %s differ: %s", link->name, tally->str),
+            "which port a packet leaves by is decided packet by packet",
+            "name the port that leads to the destination and look at that one only");
     }
 }
 
@@ -211,7 +216,7 @@ static void judge(struct zc_findings *report, const struct zc_facts *facts,
     case NATURE_UNKNOWN:
         judge_unknown(report, "device-kind", link->name,
                       zc_findings_text(report, "nothing is known about %s devices such as %s",
-                                     link->kind, link->name),
+                                       link->kind, link->name),
                       zc_findings_text(report, "link kind %s", link->kind), "");
         break;
     case NATURE_SENDS:

@@ -13,9 +13,9 @@
 #include "doctor/rules.h"
 
 #define PAGE_BYTES 4096u
-#define CALL_BYTES (512 * ZC_KIB)       /* what the kernel pairs calls up to */
-#define NOTE_BYTES_DEFAULT 832u         /* measured on Linux 6.18 */
-#define SKB_TRUESIZE_0 576u             /* sock_omalloc() checks this much, then charges the note */
+#define CALL_BYTES (512 * ZC_KIB) /* what the kernel pairs calls up to */
+#define NOTE_BYTES_DEFAULT 832u   /* measured on Linux 6.18 */
+#define SKB_TRUESIZE_0 576u       /* sock_omalloc() checks this much, then charges the note */
 #define CHARGE_EXTRA_PAGES 2u
 #define MEMLOCK_USEFUL_BYTES (16 * ZC_KIB) /* below about 10 KiB a copy is cheaper than a call */
 
@@ -60,7 +60,7 @@ static const char *need_text(struct zc_findings *report, const struct zc_facts *
     g_autofree char *rate = zc_size_format(bandwidth);
     g_autofree char *total = zc_size_format(need);
     return zc_findings_text(report, "; %s/s with a round trip of %.3g ms needs %s in flight", rate,
-                          (double)facts->rtt_ns / 1e6, total);
+                            (double)facts->rtt_ns / 1e6, total);
 }
 
 static void judge_optmem(struct zc_findings *report, const struct zc_facts *facts,
@@ -79,14 +79,15 @@ static void judge_optmem(struct zc_findings *report, const struct zc_facts *fact
     uint64_t bytes = zc_rules_optmem_in_flight(limits->optmem_max, facts->elsewhere.note_bytes);
     bool too_small = needed_bytes(facts, bandwidth) > bytes;
     g_autofree char *in_flight = zc_size_format(bytes);
-    finding = zc_findings_add(report, too_small ? ZCMIG_EFFECT_LIMITS : ZCMIG_EFFECT_NOTE, "optmem",
-                            "");
-    finding->summary = zc_findings_text(
-        report, "net.core.optmem_max lets each socket have %s in flight%s", in_flight,
-        too_small ? ", which is less than the link holds" : "");
+    finding =
+        zc_findings_add(report, too_small ? ZCMIG_EFFECT_LIMITS : ZCMIG_EFFECT_NOTE, "optmem", "");
+    finding->summary =
+        zc_findings_text(report, "net.core.optmem_max lets each socket have %s in flight%s",
+                         in_flight, too_small ? ", which is less than the link holds" : "");
     finding->evidence = zc_findings_text(
-        report, "optmem_max is %" G_GUINT64_FORMAT ", one outstanding call of up to 512 KiB holds "
-                "%u bytes of it%s%s",
+        report,
+        "optmem_max is %" G_GUINT64_FORMAT ", one outstanding call of up to 512 KiB holds "
+        "%u bytes of it%s%s",
         limits->optmem_max,
         facts->elsewhere.note_bytes ? facts->elsewhere.note_bytes : NOTE_BYTES_DEFAULT,
         facts->elsewhere.note_bytes ? " (measured)" : " (assumed)",
@@ -102,8 +103,10 @@ static const char *memlock_need_remedy(struct zc_findings *report, uint64_t need
         zc_size_format(need / CALL_BYTES * (CALL_BYTES + CHARGE_EXTRA_PAGES * PAGE_BYTES) +
                        CALL_BYTES + CHARGE_EXTRA_PAGES * PAGE_BYTES);
 
-    return zc_findings_text(report, "raise RLIMIT_MEMLOCK (LimitMEMLOCK= of the service, ulimit -l) "
-                                  "to %s or more, or grant CAP_IPC_LOCK", text);
+    return zc_findings_text(report,
+                            "raise RLIMIT_MEMLOCK (LimitMEMLOCK= of the service, ulimit -l) "
+                            "to %s or more, or grant CAP_IPC_LOCK",
+                            text);
 }
 
 static void judge_memlock(struct zc_findings *report, const struct zc_facts *facts,
@@ -124,9 +127,10 @@ static void judge_memlock(struct zc_findings *report, const struct zc_facts *fac
     g_autofree char *in_flight = zc_size_format(bytes);
     g_autofree char *limit = zc_size_format(limits->memlock_bytes);
     finding->evidence = zc_findings_text(
-        report, "RLIMIT_MEMLOCK is %s for uid %u without CAP_IPC_LOCK; a call holds its pages and 2 "
-                "more until it is noted; other processes of the user share the limit, and what "
-                "they hold is not visible anywhere%s",
+        report,
+        "RLIMIT_MEMLOCK is %s for uid %u without CAP_IPC_LOCK; a call holds its pages and 2 "
+        "more until it is noted; other processes of the user share the limit, and what "
+        "they hold is not visible anywhere%s",
         limit, limits->uid, need_text(report, facts, bandwidth));
     finding->remedy = memlock_need_remedy(report, MAX(need, 64 * ZC_MIB));
     if (bytes < MEMLOCK_USEFUL_BYTES) {
@@ -149,22 +153,21 @@ static void judge_fragments(struct zc_findings *report, const struct zc_limits *
     if (limits->max_skb_frags == 0) {
         return;
     }
-    struct zcmig_finding *finding =
-        zc_findings_add(report, ZCMIG_EFFECT_NOTE, "fragments", "");
+    struct zcmig_finding *finding = zc_findings_add(report, ZCMIG_EFFECT_NOTE, "fragments", "");
     g_autofree char *small = zc_size_format((uint64_t)limits->max_skb_frags * PAGE_BYTES);
-    finding->summary = zc_findings_text(
-        report, "a packet holds %u fragments: %s of scattered 4 KiB pages", limits->max_skb_frags,
-        small);
-    finding->evidence = zc_findings_text(
-        report, "net.core.max_skb_frags; adjacent pages share a fragment, and %s",
-        limits->huge_page_bytes ? "huge pages are available for RAM"
-                                : "no huge pages are configured");
+    finding->summary =
+        zc_findings_text(report, "a packet holds %u fragments: %s of scattered 4 KiB pages",
+                         limits->max_skb_frags, small);
+    finding->evidence =
+        zc_findings_text(report, "net.core.max_skb_frags; adjacent pages share a fragment, and %s",
+                         limits->huge_page_bytes ? "huge pages are available for RAM"
+                                                 : "no huge pages are configured");
 }
 
 static void judge_io_uring(struct zc_findings *report, const struct zc_limits *limits)
 {
-    bool off = limits->io_uring_disabled == 2 ||
-               (limits->io_uring_disabled == 1 && limits->uid != 0);
+    bool off =
+        limits->io_uring_disabled == 2 || (limits->io_uring_disabled == 1 && limits->uid != 0);
 
     if (!off) {
         return;
@@ -172,7 +175,7 @@ static void judge_io_uring(struct zc_findings *report, const struct zc_limits *l
     struct zcmig_finding *finding = zc_findings_add(report, ZCMIG_EFFECT_NOTE, "io-uring", "");
     finding->summary = "io_uring is switched off; only MSG_ZEROCOPY can be used";
     finding->evidence = zc_findings_text(report, "kernel.io_uring_disabled is %d, uid is %u",
-                                       limits->io_uring_disabled, limits->uid);
+                                         limits->io_uring_disabled, limits->uid);
     finding->remedy = "sysctl kernel.io_uring_disabled=0";
 }
 

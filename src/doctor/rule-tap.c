@@ -69,17 +69,19 @@ static struct zcmig_tap *public_tap(struct zc_findings *report, const struct zc_
 static const char *evidence(struct zc_findings *report, const struct zcmig_tap *view)
 {
     const char *owner =
-        view->pid ? zc_findings_text(report, "process %s, PID %" G_GINT64_FORMAT "%s", view->process,
-                                   view->pid, view->n_owners > 1 ? " (and others)" : "")
-                  : "process not visible";
+        view->pid
+            ? zc_findings_text(report, "process %s, PID %" G_GINT64_FORMAT "%s", view->process,
+                               view->pid, view->n_owners > 1 ? " (and others)" : "")
+            : "process not visible";
     const char *where =
-        view->own_netns ? "" : zc_findings_text(report, ", network namespace %" G_GUINT64_FORMAT,
-                                              view->netns);
+        view->own_netns
+            ? ""
+            : zc_findings_text(report, ", network namespace %" G_GUINT64_FORMAT, view->netns);
 
     return zc_findings_text(report,
-                          "%s, user %s, socket inode %" G_GUINT64_FORMAT
-                          ", interface %s, protocol ETH_P_ALL%s",
-                          owner, view->user, view->inode, view->interface, where);
+                            "%s, user %s, socket inode %" G_GUINT64_FORMAT
+                            ", interface %s, protocol ETH_P_ALL%s",
+                            owner, view->user, view->inode, view->interface, where);
 }
 
 /* One finding about one tap. */
@@ -99,8 +101,8 @@ static struct zcmig_finding *say_tap(struct zc_findings *report, enum zcmig_effe
         return finding;
     }
     finding->summary = zc_findings_text(report, "%s listens to outgoing packets on %s%s", name,
-                                      tap->ifindex ? tap->interface : "every interface",
-                                      tap->own_netns ? "" : " in another network namespace");
+                                        tap->ifindex ? tap->interface : "every interface",
+                                        tap->own_netns ? "" : " in another network namespace");
     finding->remedy = tap_remedy;
     for (size_t i = 0; i < G_N_ELEMENTS(culprits); i++) {
         if (strcmp(view->process, culprits[i].process) == 0) {
@@ -111,8 +113,10 @@ static struct zcmig_finding *say_tap(struct zc_findings *report, enum zcmig_effe
     }
     if (tap->ignores_outgoing == ZC_UNKNOWN) {
         finding->evidence = zc_findings_text(
-            report, "%s; whether it has set PACKET_IGNORE_OUTGOING cannot be seen, so this may be "
-                    "a false alarm", finding->evidence);
+            report,
+            "%s; whether it has set PACKET_IGNORE_OUTGOING cannot be seen, so this may be "
+            "a false alarm",
+            finding->evidence);
         finding->missing_right = view->pid ? "CAP_SYS_PTRACE, and a kernel with pidfd_getfd"
                                            : "CAP_SYS_PTRACE: run as root";
     }
@@ -148,9 +152,10 @@ static void say_hidden_tap(struct zc_findings *report, const struct zc_facts *fa
     finding->summary = "a packet tap in a network namespace that cannot be seen makes everything "
                        "on this machine copy";
     finding->evidence = zc_findings_text(
-        report, "zero-copy was tried in a fresh network namespace, and the kernel (%s) copied; "
-                "%u processes could not be examined", facts->limits.release,
-        facts->hidden_processes);
+        report,
+        "zero-copy was tried in a fresh network namespace, and the kernel (%s) copied; "
+        "%u processes could not be examined",
+        facts->limits.release, facts->hidden_processes);
     finding->remedy = tap_remedy;
     finding->missing_right = facts->hidden_processes ? "CAP_SYS_PTRACE: run as root" : "";
 }
@@ -162,10 +167,11 @@ static void say_cannot_tell(struct zc_findings *report, const struct zc_facts *f
 
     finding->summary = "packet taps in other network namespaces cannot be seen";
     finding->evidence = zc_findings_text(
-        report, "%u processes could not be examined, and zero-copy could not be tried in a fresh "
-                "network namespace (%s); before about Linux 6.18 (this is %s) a tap on every "
-                "interface of any namespace makes all copy", facts->hidden_processes,
-        g_strerror(facts->elsewhere.saved_errno), facts->limits.release);
+        report,
+        "%u processes could not be examined, and zero-copy could not be tried in a fresh "
+        "network namespace (%s); before about Linux 6.18 (this is %s) a tap on every "
+        "interface of any namespace makes all copy",
+        facts->hidden_processes, g_strerror(facts->elsewhere.saved_errno), facts->limits.release);
     finding->missing_right = "CAP_SYS_PTRACE and CAP_SYS_ADMIN: run as root";
 }
 
@@ -188,8 +194,8 @@ static void judge_elsewhere(struct zc_findings *report, const struct zc_facts *f
             continue;
         }
         n_found++;
-        struct zcmig_finding *finding = say_tap(
-            report, global == ZC_YES ? ZCMIG_EFFECT_COPIES : ZCMIG_EFFECT_UNKNOWN, "", tap);
+        struct zcmig_finding *finding =
+            say_tap(report, global == ZC_YES ? ZCMIG_EFFECT_COPIES : ZCMIG_EFFECT_UNKNOWN, "", tap);
         finding->evidence = zc_findings_text(
             report, "%s; %s", finding->evidence,
             global == ZC_YES ? "this kernel keeps one list of such taps for all namespaces: "

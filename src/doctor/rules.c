@@ -12,7 +12,8 @@ static const char *const family_names[ZC_FAMILIES] = {
     [ZC_FAMILY_UNIX] = "AF_UNIX",
 };
 
-void zc_rules_family(struct zc_findings *report, const struct zc_facts *facts, enum zc_family family)
+void zc_rules_family(struct zc_findings *report, const struct zc_facts *facts,
+                     enum zc_family family)
 {
     int saved_errno = facts->zerocopy_errno[family];
 
@@ -22,11 +23,11 @@ void zc_rules_family(struct zc_findings *report, const struct zc_facts *facts, e
     bool refused = saved_errno == EOPNOTSUPP || saved_errno == ENOPROTOOPT;
     struct zcmig_finding *finding = zc_findings_add(
         report, refused ? ZCMIG_EFFECT_COPIES : ZCMIG_EFFECT_UNKNOWN, "socket-family", "");
-    finding->summary = zc_findings_text(
-        report, refused ? "%s has no zero-copy here" : "%s cannot be tried here",
-        family_names[family]);
+    finding->summary =
+        zc_findings_text(report, refused ? "%s has no zero-copy here" : "%s cannot be tried here",
+                         family_names[family]);
     finding->evidence = zc_findings_text(report, "SO_ZEROCOPY on a socket of the family: %s (%s)",
-                                       g_strerror(saved_errno), facts->limits.release);
+                                         g_strerror(saved_errno), facts->limits.release);
     if (family == ZC_FAMILY_VSOCK && refused) {
         finding->remedy = "AF_VSOCK has zero-copy since Linux 6.7";
     } else if (family == ZC_FAMILY_UNIX) {

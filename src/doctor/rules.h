@@ -14,7 +14,8 @@ void zc_rules_path(struct zc_findings *report, const struct zc_facts *facts,
                    const struct zc_route *route, int ifindex, enum zc_family family);
 
 /* A destination without a device: AF_VSOCK, AF_UNIX. */
-void zc_rules_family(struct zc_findings *report, const struct zc_facts *facts, enum zc_family family);
+void zc_rules_family(struct zc_findings *report, const struct zc_facts *facts,
+                     enum zc_family family);
 
 /* The device, what lies below it, and the taps that are bound to any of them. */
 void zc_rules_device(struct zc_findings *report, const struct zc_facts *facts,
@@ -28,8 +29,7 @@ void zc_rules_taps_on(struct zc_findings *report, const struct zc_facts *facts,
 void zc_rules_taps_unbound(struct zc_findings *report, const struct zc_facts *facts);
 
 /* optmem_max, RLIMIT_MEMLOCK, fragments, io_uring: how much can be in flight. */
-void zc_rules_limits(struct zc_findings *report, const struct zc_facts *facts,
-                     uint64_t bandwidth);
+void zc_rules_limits(struct zc_findings *report, const struct zc_facts *facts, uint64_t bandwidth);
 
 /*
  * Bytes that one socket can have in flight before net.core.optmem_max refuses more, when calls

@@ -166,9 +166,9 @@ void zc_taps_read(struct zc_facts *facts)
     }
     int n_taps = read_table("/proc/thread-self/net/packet", st.st_ino, true, facts->taps);
     /* Without AF_PACKET in the kernel there is no table, and there are no taps. */
-    facts->packet_table = n_taps >= 0 ||
-                          (n_taps == -ENOENT && access("/proc/thread-self/net/dev", R_OK) == 0 &&
-                           access("/proc/thread-self/net/packet", F_OK) < 0);
+    facts->packet_table =
+        n_taps >= 0 || (n_taps == -ENOENT && access("/proc/thread-self/net/dev", R_OK) == 0 &&
+                        access("/proc/thread-self/net/packet", F_OK) < 0);
     read_namespaces_of_processes(facts, seen);
     read_named_namespaces(facts, seen);
     zc_owners_read(facts->taps);

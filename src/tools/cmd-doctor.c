@@ -16,9 +16,10 @@ static const struct zc_usage usage = {
     .command = "doctor",
     .arguments = "[DEST]",
     .summary = "Says whether zero-copy will work on the way to DEST, and if not, who is to blame.",
-    .details = "DEST is a host name or address, tcp:HOST:PORT, vsock:CID:PORT or unix:PATH; without "
-               "it, every\ninterface that is up is examined. Exit codes: 0 works, 5 will copy, "
-               "1 cannot tell.\n",
+    .details =
+        "DEST is a host name or address, tcp:HOST:PORT, vsock:CID:PORT or unix:PATH; without "
+        "it, every\ninterface that is up is examined. Exit codes: 0 works, 5 will copy, "
+        "1 cannot tell.\n",
     .n_optional = 1,
 };
 

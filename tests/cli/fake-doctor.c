@@ -14,28 +14,49 @@ struct zcmig_diagnosis {
 };
 
 static const struct zcmig_tap tap = {
-    .process = "evil\033[2J", .pid = 412, .n_owners = 1, .user = "root", .inode = 4711,
-    .interface = "eth0", .protocol = 3, .netns = 4026531840, .own_netns = true,
+    .process = "evil\033[2J",
+    .pid = 412,
+    .n_owners = 1,
+    .user = "root",
+    .inode = 4711,
+    .interface = "eth0",
+    .protocol = 3,
+    .netns = 4026531840,
+    .own_netns = true,
 };
 
 static const struct zcmig_finding findings[] = {
-    { .effect = ZCMIG_EFFECT_COPIES, .cause = "packet-tap", .device = "eth0",
-      .summary = "evil\033[2J listens", .evidence = "PID 412", .remedy = "stop it",
-      .missing_right = "CAP_SYS_PTRACE", .tap = &tap },
-    { .effect = ZCMIG_EFFECT_NOTE, .cause = "optmem", .device = "", .summary = "78.50 MiB",
-      .evidence = "", .remedy = "", .missing_right = "" },
+    { .effect = ZCMIG_EFFECT_COPIES,
+      .cause = "packet-tap",
+      .device = "eth0",
+      .summary = "evil\033[2J listens",
+      .evidence = "PID 412",
+      .remedy = "stop it",
+      .missing_right = "CAP_SYS_PTRACE",
+      .tap = &tap },
+    { .effect = ZCMIG_EFFECT_NOTE,
+      .cause = "optmem",
+      .device = "",
+      .summary = "78.50 MiB",
+      .evidence = "",
+      .remedy = "",
+      .missing_right = "" },
 };
 
 static struct zcmig_path paths[] = {
     { .destination = "", .address = "", .device = "eth0", .findings = findings, .n_findings = 2 },
-    { .destination = "", .address = "", .device = "eth1", .findings = findings + 1,
+    { .destination = "",
+      .address = "",
+      .device = "eth1",
+      .findings = findings + 1,
       .n_findings = 1 },
 };
 
 const char *zcmig_verdict_name(enum zcmig_verdict verdict)
 {
-    return verdict == ZCMIG_VERDICT_WORKS ? "works"
-           : verdict == ZCMIG_VERDICT_COPIES ? "copies" : "unknown";
+    return verdict == ZCMIG_VERDICT_WORKS    ? "works"
+           : verdict == ZCMIG_VERDICT_COPIES ? "copies"
+                                             : "unknown";
 }
 
 const char *zcmig_effect_name(enum zcmig_effect effect)
@@ -53,9 +74,10 @@ zcmig_diagnosis *zcmig_doctor_run(const struct zcmig_doctor_options *options, GE
     static const char *const outcomes[] = { "works", "unknown", "copies" };
 
     if (g_getenv("ZC_FAKE_ECHO")) {
-        fprintf(stderr, "destination=%s bandwidth=%" G_GUINT64_FORMAT " rtt_ns=%" G_GINT64_FORMAT
-                        "\n", options->destination ? options->destination : "(none)",
-                options->bandwidth, options->rtt_ns);
+        fprintf(stderr,
+                "destination=%s bandwidth=%" G_GUINT64_FORMAT " rtt_ns=%" G_GINT64_FORMAT "\n",
+                options->destination ? options->destination : "(none)", options->bandwidth,
+                options->rtt_ns);
     }
     for (unsigned int i = 0; i < G_N_ELEMENTS(outcomes); i++) {
         if (g_strcmp0(g_getenv("ZC_FAKE"), outcomes[i]) == 0) {

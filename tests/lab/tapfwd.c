@@ -22,7 +22,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#define HEADER_BYTES 12        /* struct virtio_net_hdr_mrg_rxbuf */
+#define HEADER_BYTES 12         /* struct virtio_net_hdr_mrg_rxbuf */
 #define FRAME_BYTES (192 << 10) /* more than the largest GSO packet of 64 KiB */
 
 static void die(const char *what)

@@ -5,8 +5,9 @@
  *     zcprobe send ADDRESS PORT copy|zc CHUNK TOTAL   sends by TCP and prints what became of it
  *     zcprobe flood ADDRESS PORT CHUNK                zero-copy calls until the kernel refuses one
  *     zcprobe sink PORT STALL_MS                      takes connections and reads them to the end
- *     zcprobe tap DEVICE|any PROTOCOL [OPTION...]     a packet socket: reject, ignore-outgoing, netns
- *     zcprobe diagnose ADDRESS                        the doctor's verdict and findings, a line each
+ *     zcprobe tap DEVICE|any PROTOCOL [OPTION...]     a packet socket: reject, ignore-outgoing,
+ * netns zcprobe diagnose ADDRESS                        the doctor's verdict and findings, a line
+ * each
  *
  * Design: none of the project's own sending code is used here, so that what the
  * lab finds out about a kernel does not depend on what is to be tested on it.
@@ -166,7 +167,8 @@ static int cmd_send(char **argv)
     int64_t began_ns = zc_clock_now_ns();
     int64_t cpu_ns = zc_clock_thread_cpu_ns();
     while (tally.bytes < total) {
-        ssize_t sent = send(fd, memory, MIN(chunk, total - tally.bytes), zerocopy ? MSG_ZEROCOPY : 0);
+        ssize_t sent =
+            send(fd, memory, MIN(chunk, total - tally.bytes), zerocopy ? MSG_ZEROCOPY : 0);
         if (sent < 0 && errno == ENOBUFS && zerocopy) {
             tally.refused++;
             take_notes(fd, &tally, 1000);

@@ -65,7 +65,8 @@ static void open_tap(const char *device, uint16_t protocol, enum tap_option opti
 }
 
 /* A process of its own with a tap, until the test ends. */
-static pid_t start_tap(const char *device, uint16_t protocol, enum tap_option option, bool elsewhere)
+static pid_t start_tap(const char *device, uint16_t protocol, enum tap_option option,
+                       bool elsewhere)
 {
     int ready[2];
     char byte;
@@ -108,8 +109,9 @@ static const struct zcmig_path *examine(zcmig_diagnosis *diagnosis, const char *
 
     zc_facts_init(&facts);
     ck_assert_msg(zc_facts_read(&facts, &error), "%s", error ? error->message : "");
-    ck_assert_msg(zc_diagnose_address(diagnosis, &facts, text, (const struct sockaddr *)&address,
-                                      &error), "%s", error ? error->message : "");
+    ck_assert_msg(
+        zc_diagnose_address(diagnosis, &facts, text, (const struct sockaddr *)&address, &error),
+        "%s", error ? error->message : "");
     zc_facts_clear(&facts);
     return zcmig_diagnosis_get_paths(diagnosis, &n_paths);
 }
@@ -230,8 +232,8 @@ START_TEST(veth_copies)
     g_autofree char *command = g_strdup_printf(
         "ip link add v0 type veth peer name v1 && ip addr add 198.51.100.1/24 dev v0 && "
         "ip link set v1 netns %d && nsenter -t %d -n ip link set v1 up && "
-        "nsenter -t %d -n ip addr add 198.51.100.2/24 dev v1 && ip link set v0 up", peer, peer,
-        peer);
+        "nsenter -t %d -n ip addr add 198.51.100.2/24 dev v1 && ip link set v0 up",
+        peer, peer, peer);
     run(command);
     expect("198.51.100.2", ZCMIG_VERDICT_COPIES, "device-kind");
 }

@@ -12,13 +12,20 @@ START_TEST(kinds_are_judged_by_what_the_kernel_does_with_them)
         const char *kind;
         enum zcmig_verdict verdict;
     } rows[] = {
-        { "", ZCMIG_VERDICT_WORKS },          { "dummy", ZCMIG_VERDICT_WORKS },
-        { "ifb", ZCMIG_VERDICT_WORKS },       { "veth", ZCMIG_VERDICT_COPIES },
-        { "tun", ZCMIG_VERDICT_COPIES },      { "vlan", ZCMIG_VERDICT_WORKS },
-        { "macvlan", ZCMIG_VERDICT_WORKS },   { "ipvlan", ZCMIG_VERDICT_WORKS },
-        { "macvtap", ZCMIG_VERDICT_WORKS },   { "bridge", ZCMIG_VERDICT_WORKS },
-        { "bond", ZCMIG_VERDICT_WORKS },      { "team", ZCMIG_VERDICT_WORKS },
-        { "wireguard", ZCMIG_VERDICT_UNKNOWN }, { "vxlan", ZCMIG_VERDICT_UNKNOWN },
+        { "", ZCMIG_VERDICT_WORKS },
+        { "dummy", ZCMIG_VERDICT_WORKS },
+        { "ifb", ZCMIG_VERDICT_WORKS },
+        { "veth", ZCMIG_VERDICT_COPIES },
+        { "tun", ZCMIG_VERDICT_COPIES },
+        { "vlan", ZCMIG_VERDICT_WORKS },
+        { "macvlan", ZCMIG_VERDICT_WORKS },
+        { "ipvlan", ZCMIG_VERDICT_WORKS },
+        { "macvtap", ZCMIG_VERDICT_WORKS },
+        { "bridge", ZCMIG_VERDICT_WORKS },
+        { "bond", ZCMIG_VERDICT_WORKS },
+        { "team", ZCMIG_VERDICT_WORKS },
+        { "wireguard", ZCMIG_VERDICT_UNKNOWN },
+        { "vxlan", ZCMIG_VERDICT_UNKNOWN },
     };
 
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
@@ -26,8 +33,8 @@ START_TEST(kinds_are_judged_by_what_the_kernel_does_with_them)
         made_up_init(&made);
         made_up_link(&made, 2, "eth0", "")->master_ifindex = 3; /* below, and a port */
         made_up_link(&made, 3, "dev", rows[i].kind)->lower_ifindex = 2;
-        ck_assert_msg(made_up_judge(&made, 3) == rows[i].verdict, "kind '%s' is '%s'",
-                      rows[i].kind, zcmig_verdict_name(made_up_judge(&made, 3)));
+        ck_assert_msg(made_up_judge(&made, 3) == rows[i].verdict, "kind '%s' is '%s'", rows[i].kind,
+                      zcmig_verdict_name(made_up_judge(&made, 3)));
         made_up_clear(&made);
     }
 }
@@ -115,8 +122,7 @@ START_TEST(a_device_is_worth_what_its_ports_agree_on)
         down->master_ifindex = 2;
         down->up = false;
         ck_assert_msg(made_up_judge(&made, 2) == rows[i].verdict, "'%s' and '%s': '%s'",
-                      rows[i].first, rows[i].second,
-                      zcmig_verdict_name(made_up_judge(&made, 2)));
+                      rows[i].first, rows[i].second, zcmig_verdict_name(made_up_judge(&made, 2)));
         ck_assert_int_eq(made_up_finding(&made, "ports-differ") != NULL,
                          rows[i].verdict == ZCMIG_VERDICT_UNKNOWN);
         made_up_clear(&made);

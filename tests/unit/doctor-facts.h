@@ -39,8 +39,9 @@ static inline void made_up_clear(struct made_up *made)
 static inline struct zc_link *made_up_link(struct made_up *made, int ifindex, const char *name,
                                            const char *kind)
 {
-    struct zc_link link = { .ifindex = ifindex, .up = true, .sg = ZC_YES, .tx_csum = ZC_YES,
-                            .tso = ZC_YES };
+    struct zc_link link = {
+        .ifindex = ifindex, .up = true, .sg = ZC_YES, .tx_csum = ZC_YES, .tso = ZC_YES
+    };
 
     g_strlcpy(link.name, name, sizeof(link.name));
     g_strlcpy(link.kind, kind, sizeof(link.kind));
@@ -51,8 +52,12 @@ static inline struct zc_link *made_up_link(struct made_up *made, int ifindex, co
 /* A running ETH_P_ALL tap of dhclient, PID 412, whose options could be read. */
 static inline struct zc_tap *made_up_tap(struct made_up *made, int ifindex)
 {
-    struct zc_tap tap = { .inode = 4711, .protocol = 3, .ifindex = ifindex, .running = true,
-                          .own_netns = true, .ignores_outgoing = ZC_NO };
+    struct zc_tap tap = { .inode = 4711,
+                          .protocol = 3,
+                          .ifindex = ifindex,
+                          .running = true,
+                          .own_netns = true,
+                          .ignores_outgoing = ZC_NO };
     struct zc_owner owner = { .pid = 412, .process = "dhclient" };
 
     g_strlcpy(tap.interface, ifindex ? "eth0" : "any", sizeof(tap.interface));

@@ -22,8 +22,7 @@ START_TEST(a_tap_that_sees_outgoing_packets_copies_and_is_named)
     healthy(&made);
     made_up_tap(&made, 2);
     ck_assert_int_eq(made_up_judge(&made, 2), ZCMIG_VERDICT_COPIES);
-    const struct zcmig_finding *finding =
-        made_up_expect(&made, "packet-tap", ZCMIG_EFFECT_COPIES);
+    const struct zcmig_finding *finding = made_up_expect(&made, "packet-tap", ZCMIG_EFFECT_COPIES);
     ck_assert_str_eq(finding->tap->process, "dhclient");
     ck_assert_int_eq(finding->tap->pid, 412);
     ck_assert_str_eq(finding->tap->user, "root");
@@ -91,8 +90,7 @@ START_TEST(a_tap_whose_options_are_hidden_is_named_with_the_doubt)
     tap->ignores_outgoing = ZC_UNKNOWN;
     g_array_set_size(tap->owners, 0);
     ck_assert_int_eq(made_up_judge(&made, 2), ZCMIG_VERDICT_COPIES);
-    const struct zcmig_finding *finding =
-        made_up_expect(&made, "packet-tap", ZCMIG_EFFECT_COPIES);
+    const struct zcmig_finding *finding = made_up_expect(&made, "packet-tap", ZCMIG_EFFECT_COPIES);
     ck_assert_ptr_nonnull(strstr(finding->evidence, "false alarm"));
     ck_assert_ptr_nonnull(strstr(finding->missing_right, "CAP_SYS_PTRACE"));
     ck_assert_int_eq(finding->tap->pid, 0);
@@ -131,8 +129,7 @@ START_TEST(taps_elsewhere_are_judged_by_what_the_kernel_did)
         }
         made.facts.elsewhere.copied = rows[i].oracle;
         made.facts.hidden_processes = rows[i].hidden;
-        g_strlcpy(made.facts.limits.release, rows[i].release,
-                  sizeof(made.facts.limits.release));
+        g_strlcpy(made.facts.limits.release, rows[i].release, sizeof(made.facts.limits.release));
         ck_assert_msg(made_up_judge(&made, 2) == rows[i].verdict, "row %zu is '%s'", i,
                       zcmig_verdict_name(made_up_judge(&made, 2)));
         made_up_clear(&made);
@@ -155,10 +152,9 @@ END_TEST
 
 START_TEST(the_packet_table_is_read)
 {
-    static const char text[] =
-        "sk               RefCnt Type Proto  Iface R Rmem   User   Inode\n"
-        "ffff0000b2d9f000 3      3    0003   2     1 0      0      40123\n"
-        "0000000000000000 2      2    88cc   0     0 512    1000   40124\n";
+    static const char text[] = "sk               RefCnt Type Proto  Iface R Rmem   User   Inode\n"
+                               "ffff0000b2d9f000 3      3    0003   2     1 0      0      40123\n"
+                               "0000000000000000 2      2    88cc   0     0 512    1000   40124\n";
     GArray *taps = g_array_new(FALSE, TRUE, sizeof(struct zc_tap));
 
     g_array_set_clear_func(taps, (GDestroyNotify)zc_tap_clear);

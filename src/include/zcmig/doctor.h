@@ -34,10 +34,10 @@ const char *zcmig_verdict_name(enum zcmig_verdict verdict);
 
 /* What a finding does to zero-copy, from harmless to fatal. */
 enum zcmig_effect {
-    ZCMIG_EFFECT_NOTE,     /* good to know */
-    ZCMIG_EFFECT_LIMITS,   /* zero-copy works, but not for as many bytes as one would like */
-    ZCMIG_EFFECT_UNKNOWN,  /* could make the kernel copy; whether it does cannot be seen */
-    ZCMIG_EFFECT_COPIES,   /* makes the kernel copy */
+    ZCMIG_EFFECT_NOTE,    /* good to know */
+    ZCMIG_EFFECT_LIMITS,  /* zero-copy works, but not for as many bytes as one would like */
+    ZCMIG_EFFECT_UNKNOWN, /* could make the kernel copy; whether it does cannot be seen */
+    ZCMIG_EFFECT_COPIES,  /* makes the kernel copy */
 };
 
 /* "note", "limits", "unknown", "copies" */
@@ -60,12 +60,12 @@ struct zcmig_tap {
 
 struct zcmig_finding {
     enum zcmig_effect effect;
-    const char *cause;         /* a stable word: "loopback", "packet-tap", "optmem", ... */
-    const char *device;        /* "" when it is not about one */
-    const char *summary;       /* one line */
-    const char *evidence;      /* what was read, and where */
-    const char *remedy;        /* what to do; "" when there is nothing to do */
-    const char *missing_right; /* "" when everything could be seen */
+    const char *cause;           /* a stable word: "loopback", "packet-tap", "optmem", ... */
+    const char *device;          /* "" when it is not about one */
+    const char *summary;         /* one line */
+    const char *evidence;        /* what was read, and where */
+    const char *remedy;          /* what to do; "" when there is nothing to do */
+    const char *missing_right;   /* "" when everything could be seen */
     const struct zcmig_tap *tap; /* NULL when it is not about one */
 };
 
