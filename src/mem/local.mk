@@ -4,3 +4,4 @@ src_mem_libmem_la_SOURCES = \
 	src/mem/digest.c src/mem/digest.h
 src_mem_libmem_la_CPPFLAGS = $(AM_CPPFLAGS) $(XXHASH_CFLAGS)
 src_mem_libmem_la_LIBADD = $(XXHASH_LIBS) $(GLIB_LIBS)
+src_mem_libmem_la_SOURCES += src/mem/bitmap.c src/mem/bitmap.h
