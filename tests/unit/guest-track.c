@@ -214,6 +214,8 @@ END_TEST
 struct writer {
     struct rig *rig;
     uint32_t index;
+    uint32_t n_pages; /* writes to this many from the first on */
+    _Atomic uint32_t *running;
 };
 
 /* Its own pages only: page % WRITERS is the writer. */
@@ -221,11 +223,13 @@ static gpointer write_many(gpointer data)
 {
     struct writer *writer = data;
     GRand *rand = g_rand_new_with_seed((guint32)zc_unit_seed() + writer->index);
+    int pages_each = (int)(writer->n_pages / WRITERS);
 
     for (unsigned int i = 0; i < WRITES_EACH; i++) {
-        uint64_t page = (uint64_t)g_rand_int_range(rand, 0, PAGES / WRITERS) * WRITERS;
+        uint64_t page = (uint64_t)g_rand_int_range(rand, 0, pages_each) * WRITERS;
         write_page(writer->rig, page + writer->index);
     }
+    atomic_fetch_sub(writer->running, 1);
     g_rand_free(rand);
     return NULL;
 }
@@ -254,26 +258,48 @@ static uint32_t count_differences(const struct rig *rig, const uint32_t *copy)
     return wrong;
 }
 
-/* Runs the writers to their end beside harvests; @copy holds all but the last harvest. */
-static void run_writers(struct rig *rig, uint32_t *copy)
-{
+struct crowd {
     struct writer writers[WRITERS];
     GThread *threads[WRITERS];
+    _Atomic uint32_t running;
+};
 
+static void crowd_start(struct crowd *crowd, struct rig *rig, uint32_t n_pages)
+{
+    atomic_store(&crowd->running, WRITERS);
+    for (uint32_t i = 0; i < WRITERS; i++) {
+        crowd->writers[i] = (struct writer){
+            .rig = rig, .index = i, .n_pages = n_pages, .running = &crowd->running};
+        crowd->threads[i] = g_thread_new("writer", write_many, &crowd->writers[i]);
+    }
+}
+
+static void crowd_join(struct crowd *crowd)
+{
+    for (uint32_t i = 0; i < WRITERS; i++) {
+        g_thread_join(crowd->threads[i]);
+    }
+}
+
+static void copy_all(const struct rig *rig, uint32_t *copy)
+{
     for (uint64_t page = 0; page < PAGES; page++) {
         copy[page] = atomic_load(page_word(rig, page));
     }
-    for (uint32_t i = 0; i < WRITERS; i++) {
-        writers[i] = (struct writer){.rig = rig, .index = i};
-        threads[i] = g_thread_new("writer", write_many, &writers[i]);
-    }
-    for (unsigned int i = 0; i < 30; i++) {
+}
+
+/* Runs the writers to their end beside harvests; @copy has all but what a last harvest tells. */
+static void run_writers(struct rig *rig, uint32_t n_pages, uint32_t *copy)
+{
+    struct crowd crowd;
+
+    copy_all(rig, copy);
+    crowd_start(&crowd, rig, n_pages);
+    while (atomic_load(&crowd.running) > 0) {
         ck_assert_int_ge(harvest_all(rig), 0);
         refresh(rig, copy);
     }
-    for (uint32_t i = 0; i < WRITERS; i++) {
-        g_thread_join(threads[i]);
-    }
+    crowd_join(&crowd);
 }
 
 START_TEST(no_write_beside_harvests_is_lost)
@@ -282,10 +308,28 @@ START_TEST(no_write_beside_harvests_is_lost)
     g_autofree uint32_t *copy = g_new0(uint32_t, PAGES);
 
     if (rig_init(&rig, _i)) {
-        run_writers(&rig, copy);
+        run_writers(&rig, PAGES, copy);
         ck_assert_int_ge(harvest_all(&rig), 0);
         refresh(&rig, copy);
         ck_assert_uint_eq(count_differences(&rig, copy), 0);
+    }
+    rig_clear(&rig);
+}
+END_TEST
+
+/* A few pages that are written and harvested all the time: the races between the two. */
+START_TEST(no_write_to_hot_pages_is_lost)
+{
+    struct rig rig;
+    g_autofree uint32_t *copy = g_new0(uint32_t, PAGES);
+
+    if (rig_init(&rig, _i)) {
+        for (unsigned int i = 0; i < 5; i++) {
+            run_writers(&rig, 4, copy);
+            ck_assert_int_ge(harvest_all(&rig), 0);
+            refresh(&rig, copy);
+            ck_assert_uint_eq(count_differences(&rig, copy), 0);
+        }
     }
     rig_clear(&rig);
 }
@@ -297,7 +341,7 @@ START_TEST(the_oracle_sees_one_lost_bit)
     g_autofree uint32_t *copy = g_new0(uint32_t, PAGES);
 
     if (rig_init(&rig, _i)) {
-        run_writers(&rig, copy);
+        run_writers(&rig, PAGES, copy);
         write_page(&rig, 1717);
         ck_assert_int_gt(harvest_all(&rig), 0);
         ck_assert_uint_eq(zc_bitmap_clear_range(&rig.dirty, 1717, 1), 1);
@@ -338,20 +382,12 @@ START_TEST(stopping_lets_writers_go_on)
     uint64_t writes = 0;
 
     if (rig_init(&rig, _i)) {
-        struct writer writers[WRITERS];
-        GThread *threads[WRITERS];
-        for (uint64_t page = 0; page < PAGES; page++) {
-            before[page] = atomic_load(page_word(&rig, page));
-        }
-        for (uint32_t i = 0; i < WRITERS; i++) {
-            writers[i] = (struct writer){.rig = &rig, .index = i};
-            threads[i] = g_thread_new("writer", write_many, &writers[i]);
-        }
+        struct crowd crowd;
+        copy_all(&rig, before);
+        crowd_start(&crowd, &rig, PAGES);
         harvest_all(&rig);
         zc_tracker_stop(rig.tracker);
-        for (uint32_t i = 0; i < WRITERS; i++) {
-            g_thread_join(threads[i]);
-        }
+        crowd_join(&crowd);
         for (uint64_t page = 0; page < PAGES; page++) {
             writes += atomic_load(page_word(&rig, page)) - before[page];
         }
@@ -436,6 +472,7 @@ int main(void)
     tcase_add_loop_test(tcase, a_harvest_leaves_what_is_outside_its_range, 0, combinations);
     tcase_add_loop_test(tcase, an_empty_or_impossible_range_is_refused_or_nothing, 0, HOWS);
     tcase_add_loop_test(tcase, no_write_beside_harvests_is_lost, 0, combinations);
+    tcase_add_loop_test(tcase, no_write_to_hot_pages_is_lost, 0, HOWS * 2);
     tcase_add_loop_test(tcase, the_oracle_sees_one_lost_bit, 0, HOWS);
     tcase_add_loop_test(tcase, a_stopped_tracker_starts_again, 0, combinations);
     tcase_add_loop_test(tcase, stopping_lets_writers_go_on, 0, HOWS);
