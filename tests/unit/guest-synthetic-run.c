@@ -7,6 +7,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -158,6 +159,8 @@ START_TEST(a_writer_stuck_in_a_fault_makes_pausing_time_out)
         ck_assert(zc_uffd_register(&uffd, ram_of(guest), NULL));
         ck_assert(zc_uffd_protect_all(&uffd, ram_of(guest), NULL));
         zc_synthetic_resume(guest);
+        struct pollfd stuck = {.fd = uffd.fd, .events = POLLIN};
+        ck_assert_int_eq(poll(&stuck, 1, 10000), 1);
         ck_assert_int_eq(zc_synthetic_pause(guest, zc_deadline_in(100)), -ETIMEDOUT);
         zc_uffd_stop(&uffd, ram_of(guest));
         run_for(guest, 100); /* it runs on */
