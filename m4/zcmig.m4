@@ -21,19 +21,24 @@ AC_DEFUN([ZC_ARG_BUILD_MODES], [
      ZC_LDFLAGS="-fsanitize=address,undefined"])
   AS_IF([test "x$enable_fuzzing" = xyes], [
     AS_CASE([$CC], [*clang*], [], [AC_MSG_ERROR([--enable-fuzzing needs CC=clang, got CC=$CC])])
-    ZC_CFLAGS="$ZC_CFLAGS -fsanitize=fuzzer-no-link"])
+    ZC_CFLAGS="$ZC_CFLAGS -fsanitize=fuzzer-no-link"
+    ZC_LDFLAGS="$ZC_LDFLAGS -fsanitize=fuzzer-no-link"])
+  # An unresolved symbol is an error of ours, not of the program that loads the library; the
+  # sanitizers resolve theirs only in the program.
+  AS_IF([test "x$enable_sanitizers$enable_fuzzing" = xnono], [ZC_NO_UNDEFINED="-Wl,-z,defs"])
   AC_SUBST([ZC_CFLAGS])
   AC_SUBST([ZC_LDFLAGS])
+  AC_SUBST([ZC_NO_UNDEFINED])
   AM_CONDITIONAL([ENABLE_FUZZING], [test "x$enable_fuzzing" = xyes])
   AM_CONDITIONAL([ENABLE_SANITIZERS], [test "x$enable_sanitizers" = xyes])
 ])
 
 AC_DEFUN([ZC_CHECK_LIBRARIES], [
   PKG_CHECK_MODULES([GLIB], [glib-2.0 >= 2.72])
-  PKG_CHECK_MODULES([GIO], [gio-2.0 >= 2.72 gio-unix-2.0])
+  PKG_CHECK_MODULES([GIO], [gio-2.0 >= 2.72])
   PKG_CHECK_MODULES([JSON], [json-glib-1.0 >= 1.6])
   PKG_CHECK_MODULES([XXHASH], [libxxhash >= 0.8.1])
-  PKG_CHECK_MODULES([CHECK], [check >= 0.15], [have_check=yes], [have_check=no])
+  PKG_CHECK_MODULES([CHECK], [check >= 0.15], [have_check=yes], [have_check="no (lost: tests/unit)"])
   AM_CONDITIONAL([HAVE_CHECK], [test "x$have_check" = xyes])
 ])
 
@@ -58,11 +63,32 @@ AC_DEFUN([ZC_CHECK_TARGET_CLONES], [
     [AC_DEFINE([ZC_TARGET_CLONES], [], [Marks a function to be compiled for several instruction sets])])
 ])
 
+# Programs that are used when they are there: by the demo, by tests and by benchmarks.  Each is
+# looked for again at run time; what configure finds is for the summary alone.
+AC_DEFUN([ZC_CHECK_PROGRAM], [
+  AC_PATH_PROG([$1], [$2], [no], [$PATH$PATH_SEPARATOR/sbin$PATH_SEPARATOR/usr/sbin])
+  AS_IF([test "x$$1" = xno], [zc_found_$1="not found ($3)"], [zc_found_$1=$$1])
+])
+
+AC_DEFUN([ZC_CHECK_PROGRAMS], [
+  ZC_CHECK_PROGRAM([QEMU], [qemu-system-x86_64], [lost: zcmig demo, the tests against QEMU])
+  ZC_CHECK_PROGRAM([BUSYBOX], [busybox], [lost: zcmig demo, the tests with a guest kernel])
+  AS_IF([test "x$BUSYBOX" != xno], [
+    AC_MSG_CHECKING([whether $BUSYBOX is static])
+    AS_IF([ldd "$BUSYBOX" 2>/dev/null | grep -q "=>"],
+      [AC_MSG_RESULT([no])
+       zc_found_BUSYBOX="not static (lost: zcmig demo, the tests with a guest kernel)"],
+      [AC_MSG_RESULT([yes])])])
+  ZC_CHECK_PROGRAM([IPROUTE], [ip], [lost: the tests in network namespaces])
+  ZC_CHECK_PROGRAM([GNUPLOT], [gnuplot], [lost: plots of the benchmarks])
+  ZC_CHECK_PROGRAM([GROFF], [groff], [lost: the check of the manual pages])
+])
+
 # Tests that cannot run here are skipped, unless they are named here: then they fail.
 AC_DEFUN([ZC_ARG_REQUIRED_TESTS], [
   AC_ARG_WITH([required-tests],
     [AS_HELP_STRING([--with-required-tests=LIST],
-      [make a skip of these a failure: all, or a comma-separated list of unit, pair, netns, kernel, qemu, lab, fuzz])],
+      [make a skip of these a failure: all, or a comma-separated list of unit, cli, lint, session, pair, netns, kernel, qemu, lab, fuzz])],
     [], [with_required_tests=])
   AS_IF([test "x$with_required_tests" = xno], [with_required_tests=])
   AS_IF([test "x$with_required_tests" = xyes], [with_required_tests=all])
@@ -81,5 +107,12 @@ AC_DEFUN([ZC_PRINT_SUMMARY], [
     warnings are errors     $enable_gcc_warnings
     unit tests (libcheck)   $have_check
     tests that must not skip ${with_required_tests:-none}
+
+  optional, used at run time
+    qemu-system-x86_64      $zc_found_QEMU
+    busybox, static         $zc_found_BUSYBOX
+    ip                      $zc_found_IPROUTE
+    gnuplot                 $zc_found_GNUPLOT
+    groff                   $zc_found_GROFF
 ])
 ])

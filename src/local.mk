@@ -1,1 +1,26 @@
 # libzcmig: the layers, bottom up, behind the public headers.
+zcmigincludedir = $(includedir)/zcmig
+zcmiginclude_HEADERS = src/include/zcmig/error.h src/include/zcmig/zcmig.h
+
+pkgconfigdir = $(libdir)/pkgconfig
+nodist_pkgconfig_DATA = src/libzcmig.pc
+
+EXTRA_DIST += src/README.md src/libzcmig.sym
+
+if HAVE_SESSION
+lib_LTLIBRARIES += libzcmig.la
+endif
+libzcmig_la_SOURCES = src/libzcmig.c
+libzcmig_la_LIBADD = \
+	src/session/libsession.la \
+	src/recv/librecv.la \
+	src/send/libsend.la \
+	src/guest/libguest.la \
+	src/net/libnet.la \
+	src/wire/libwire.la \
+	src/mem/libmem.la \
+	src/base/libbase.la
+libzcmig_la_LDFLAGS = $(AM_LDFLAGS) $(ZC_NO_UNDEFINED) -no-undefined \
+	-version-info $(ZCMIG_LIBVERSION) \
+	-export-symbols $(top_srcdir)/src/libzcmig.sym
+EXTRA_libzcmig_la_DEPENDENCIES = src/libzcmig.sym

@@ -1,11 +1,16 @@
 # One fragment per layer or kind of test; each adds to check_PROGRAMS, dist_check_SCRIPTS and TESTS.
 # A skip is exit code 77 with a line that says what is missing.
+LOG_COMPILER = $(top_srcdir)/tests/lib/run
+dist_check_SCRIPTS += tests/lib/run
+
 AM_TESTS_ENVIRONMENT = \
 	ZC_SRCDIR='$(abs_top_srcdir)' \
 	ZC_BUILDDIR='$(abs_top_builddir)' \
 	ZC_REQUIRED_TESTS='$(ZC_REQUIRED_TESTS)' \
 	ZCMIG='$(abs_top_builddir)/src/tools/zcmig'; \
-	export ZC_SRCDIR ZC_BUILDDIR ZC_REQUIRED_TESTS ZCMIG;
+	ZC_FAKE_ZCMIG='$(abs_top_builddir)/tests/cli/zcmig'; \
+	ZCMIG_LIBEXECDIR='$(abs_top_srcdir)/libexec'; \
+	export ZC_SRCDIR ZC_BUILDDIR ZC_REQUIRED_TESTS ZCMIG ZC_FAKE_ZCMIG ZCMIG_LIBEXECDIR;
 
 ZC_TEST_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests $(CHECK_CFLAGS)
 
@@ -17,6 +22,8 @@ include tests/unit/guest.mk
 include tests/unit/send.mk
 include tests/unit/recv.mk
 include tests/unit/session.mk
+include tests/cli/local.mk
+include tests/session/local.mk
 include tests/pair/local.mk
 include tests/netns/local.mk
 include tests/kernel/local.mk

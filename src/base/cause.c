@@ -57,6 +57,15 @@ bool zc_cause_report(struct zc_cause *cause, GError *error)
     return was_first;
 }
 
+void zc_cause_replace(struct zc_cause *cause, GError *error)
+{
+    g_mutex_lock(&cause->lock);
+    g_assert(cause->first);
+    g_error_free(cause->first);
+    cause->first = error;
+    g_mutex_unlock(&cause->lock);
+}
+
 void zc_cause_cancel(struct zc_cause *cause)
 {
     atomic_store_explicit(&cause->cancelled, true, memory_order_release);

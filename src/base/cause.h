@@ -34,6 +34,12 @@ void zc_cause_clear(struct zc_cause *cause);
 /* Takes @error.  Returns true when it was the first.  Any thread. */
 bool zc_cause_report(struct zc_cause *cause, GError *error);
 
+/*
+ * Takes @error in the place of the first one: only for a better word on the same event, such as
+ * the peer's own reason for a connection that broke.
+ */
+void zc_cause_replace(struct zc_cause *cause, GError *error);
+
 /* Async-signal-safe and idempotent: ends the session as cancelled. */
 void zc_cause_cancel(struct zc_cause *cause);
 

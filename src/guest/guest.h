@@ -104,10 +104,24 @@ void zc_store_free(struct zc_store *store); /* accepts NULL */
 struct zc_store *zc_memory_store_new(void);
 
 /*
- * One image file at @path: exactly one block.  Written under another name in the same directory
- * (O_TMPFILE where the file system has it), linked to @path by commit after fsync of nothing but
- * metadata; pages that were zero stay holes.  Replaces an existing file only when @overwrite.
+ * One image file at @path: exactly one block.  Nameless (O_TMPFILE) until commit, or under a hidden
+ * name in the same directory where the file system has no nameless files; mode 0600, or that of
+ * the file it replaces.  Pages that were zero stay holes.  Replaces an existing regular file only
+ * when @overwrite.  Commit publishes atomically; it waits for no disk: who wants the image to
+ * survive a power cut calls sync(1).  Memory that was not populated must not be written, because a
+ * full file system would answer with SIGBUS.  Errors: ZCMIG_ERROR_OUTPUT.
  */
 struct zc_store *zc_image_store_new(const char *path, bool overwrite, GError **error);
+
+/* The same; with @nameless false as where there is no O_TMPFILE. */
+struct zc_store *zc_image_store_new_as(const char *path, bool overwrite, bool nameless,
+                                       GError **error);
+
+/*
+ * For stores: makes @bytes at @host of a mapping resident and writable.  @can_touch: where the
+ * kernel has no MADV_POPULATE_WRITE, write to each page instead.  0 or -errno (-EFAULT: nothing
+ * can back the page).
+ */
+int zc_store_populate_mapping(uint8_t *host, uint64_t bytes, bool can_touch);
 
 #endif

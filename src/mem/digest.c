@@ -21,6 +21,11 @@ uint64_t zc_digest_page(const void *page)
     return digest == ZC_DIGEST_NONE ? 1 : digest;
 }
 
+uint64_t zc_digest_bytes(const void *bytes, size_t length)
+{
+    return XXH3_64bits(bytes, length);
+}
+
 ZC_TARGET_CLONES
 bool zc_page_is_zero(const void *page)
 {

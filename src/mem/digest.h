@@ -11,6 +11,7 @@
 #define ZC_MEM_DIGEST_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define ZC_DIGEST_NONE UINT64_C(0)
@@ -20,6 +21,9 @@
 
 /* Digest of the ZC_PAGE_BYTES at @page.  Never ZC_DIGEST_NONE. */
 uint64_t zc_digest_page(const void *page);
+
+/* XXH3-64 of any bytes: for checking a manifest's own file. */
+uint64_t zc_digest_bytes(const void *bytes, size_t length);
 
 /* Whether the ZC_PAGE_BYTES at @page are all zero.  @page is 64-byte aligned. */
 bool zc_page_is_zero(const void *page);

@@ -34,6 +34,8 @@ struct zc_manifest {
 struct zc_manifest *zc_manifest_new(const struct zc_ram *ram, GError **error);
 void zc_manifest_free(struct zc_manifest *manifest); /* accepts NULL */
 
+uint64_t zc_manifest_pages(const struct zc_manifest *manifest);
+
 /* Fills the entries of @range from memory.  Reads the pages; no other thread writes them. */
 void zc_manifest_digest_range(struct zc_manifest *manifest, const struct zc_ram *ram,
                               const struct zc_range *range);
@@ -59,8 +61,16 @@ struct zc_mismatch {
 uint64_t zc_manifest_compare(const struct zc_manifest *expected, const struct zc_manifest *got,
                              GArray *runs, uint32_t max_runs);
 
+/* "block 'pc.ram': 3 pages from offset 0x1000 differ": one line for people; the caller frees. */
+char *zc_mismatch_format(const struct zc_mismatch *mismatch);
+
 /*
- * The file form: see docs/protocol.md.  Written whole under another name, then renamed.
+ * The file form (docs/protocol.md): big-endian,
+ *
+ *     "ZCMIGMAN" | version u32 = 1 | blocks u32 | exact_bytes u64
+ *     { name length u16 | name | pages u64 } | digests u64 ... | XXH3-64 of all before u64
+ *
+ * Written whole under another name, then renamed.
  * Errors: ZCMIG_ERROR_OUTPUT; ZCMIG_ERROR_SOURCE (unreadable), ZCMIG_ERROR_PROTOCOL (not one).
  */
 bool zc_manifest_save(const struct zc_manifest *manifest, const char *path, GError **error);

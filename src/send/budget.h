@@ -23,8 +23,8 @@
 
 struct zc_budget {
     /* set before start */
-    uint64_t memlock_bytes;  /* RLIMIT_MEMLOCK, ZC_BUDGET_UNLIMITED when it does not bind */
-    uint64_t optmem_bytes;   /* net.core.optmem_max; 0 when it cannot be read */
+    uint64_t memlock_bytes; /* RLIMIT_MEMLOCK, ZC_BUDGET_UNLIMITED when it does not bind */
+    uint64_t optmem_bytes;  /* net.core.optmem_max; 0 when it cannot be read */
     /* atomic */
     _Atomic uint64_t limit_pages; /* what all channels together may hold; ENOBUFS lowers it */
     _Atomic uint64_t held_pages;
@@ -36,23 +36,33 @@ void zc_budget_init(struct zc_budget *budget);
 /* The same from given limits, for tests and for showing the arithmetic. */
 void zc_budget_init_from(struct zc_budget *budget, uint64_t memlock_bytes, uint64_t optmem_bytes);
 
-/* Pages that the kernel charges for a call of @bytes. */
+/* Pages that the kernel charges for a call of @bytes: what was asked for, also when less is sent. */
 static inline uint32_t zc_budget_charge(uint64_t bytes)
 {
     return (uint32_t)(bytes / 4096 + 2);
 }
 
-/* Largest call that could ever be made under the limit; 0 when not even one page could. */
+/* Largest call of whole pages under the present limit, nothing held; 0 when not even one page. */
 uint64_t zc_budget_largest_call(struct zc_budget *budget);
 
-/* Calls that one socket may have outstanding by optmem_max. */
+/* The same with what is held at this moment: the largest call that would be allowed now. */
+uint64_t zc_budget_room(struct zc_budget *budget);
+
+/* Calls that one socket may have outstanding by optmem_max; by the smallest default if unknown. */
 uint32_t zc_budget_calls_per_socket(const struct zc_budget *budget);
 
 /* All or nothing; lock-free. */
 bool zc_budget_take(struct zc_budget *budget, uint32_t pages);
 void zc_budget_give(struct zc_budget *budget, uint32_t pages);
 
-/* The kernel refused although the budget allowed: lower the limit to what was held. */
+/*
+ * The kernel refused for memlock although the budget had allowed @pages.  Gives them back and
+ * lowers the limit to what else is held and half of them, so that a caller who asks again and
+ * again for what there is room for arrives at what fits, or at nothing, in a few steps.
+ */
 void zc_budget_refused(struct zc_budget *budget, uint32_t pages);
+
+/* Raises a lowered limit by @pages, up to RLIMIT_MEMLOCK: somebody else may have let go. */
+void zc_budget_relax(struct zc_budget *budget, uint64_t pages);
 
 #endif

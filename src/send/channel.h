@@ -18,9 +18,9 @@
  *
  * What the channel does when the kernel will not:
  *
- *     ENOBUFS, optmem    wait for own notes; none outstanding: copy this packet
- *     ENOBUFS, memlock   wait for own notes; smaller calls; copy this packet
- *     COPIED persists    stop asking for zero-copy; probe again after a while
+ *     ENOBUFS, optmem    wait for own notes, shortly; then copy this packet
+ *     ENOBUFS, memlock   wait for own notes, shortly; smaller calls; then copy this packet
+ *     COPIED persists    stop asking for zero-copy; probe again after a while (send/pause.h)
  *     no SO_ZEROCOPY     copy from the start, with the reason
  *     peer stalls        -ETIMEDOUT at the caller's deadline
  */
@@ -35,24 +35,11 @@
 #include "net/ops.h"
 #include "send/budget.h"
 #include "send/completion.h"
+#include "send/pause.h"
 
 /* Iovecs of a packet: 128 page runs at most, and the header. */
 #define ZC_CHANNEL_IOVS_MAX 129
 #define ZC_CHANNEL_HEADER_BYTES_MAX 4096
-
-enum zc_zerocopy_mode {
-    ZC_ZEROCOPY_OFF,
-    ZC_ZEROCOPY_AUTO, /* use it while the kernel really does it */
-    ZC_ZEROCOPY_ON,   /* keep asking even when the kernel copies (for measurements) */
-};
-
-enum zc_zerocopy_state {
-    ZC_ZEROCOPY_ACTIVE,
-    ZC_ZEROCOPY_NOT_ASKED,     /* mode OFF */
-    ZC_ZEROCOPY_NOT_SUPPORTED, /* this kind of socket or this kernel has none */
-    ZC_ZEROCOPY_PAUSED_COPIED, /* the kernel kept copying; a probe comes */
-    ZC_ZEROCOPY_PAUSED_LIMIT,  /* a limit leaves no room for even small calls; a probe comes */
-};
 
 struct zc_channel_options {
     enum zc_zerocopy_mode mode;
@@ -60,6 +47,7 @@ struct zc_channel_options {
     int wake_fd;              /* waits end with -ECANCELED when it turns readable; -1: none */
     uint32_t copied_limit;    /* AUTO pauses after this many copied calls in a row; 0: default 8 */
     uint32_t probe_packets;   /* and asks again after this many packets; 0: default 1024 */
+    uint32_t first_serial;    /* 0: nobody sent on this socket with MSG_ZEROCOPY before */
 };
 
 /* One writer (the channel's thread).  Readers take zc_channel_counters(). */
@@ -88,11 +76,13 @@ struct zc_channel;
 /*
  * @fd stays the caller's and must be non-blocking.  Sets SO_ZEROCOPY unless the mode is OFF; where
  * the socket has none, the state says so and everything is copied.  Returns NULL only when
- * @options are out of range.
+ * @options are out of range.  UNIX and vsock sockets are never asked: the former have no
+ * zero-copy, and with the latter one call may get several serial numbers, so that the notes do
+ * not tell which memory is free.
  */
 struct zc_channel *zc_channel_new(int fd, const struct zc_net *net,
                                   const struct zc_channel_options *options);
-/* Does not wait: drain first where the memory matters.  Accepts NULL. */
+/* Does not wait: drain first where the memory matters.  Before @fd is closed.  Accepts NULL. */
 void zc_channel_free(struct zc_channel *channel);
 
 /*
@@ -114,13 +104,19 @@ int zc_channel_send(struct zc_channel *channel, size_t header_bytes, const struc
 /* Collects the notes that are there.  Never waits.  0 or the socket's error. */
 int zc_channel_reap(struct zc_channel *channel);
 
-/* Waits until every call is completed: 0; -ETIMEDOUT, -ECANCELED, or the socket's error. */
+/*
+ * Waits until every call is completed: 0; -ETIMEDOUT, -ECANCELED, or the socket's error, also when
+ * the notes came: a peer that has gone is not found out later.
+ */
 int zc_channel_drain(struct zc_channel *channel, zc_deadline deadline);
 
 /* A copy of the counters.  Any thread may call it; fields are each whole, not all of one moment. */
 void zc_channel_counters(struct zc_channel *channel, struct zc_channel_counters *out);
 
-/* "ENOBUFS by RLIMIT_MEMLOCK ...": why packets were copied; "" when they were not.  Static text. */
+/*
+ * "ENOBUFS by RLIMIT_MEMLOCK ...": why packets were copied, the latest reason; "" when they were
+ * not.  Static text.  Any thread.
+ */
 const char *zc_channel_reason(struct zc_channel *channel);
 
 #endif

@@ -1,1 +1,15 @@
-# send: the sources of this layer come with it
+noinst_LTLIBRARIES += src/send/libsend.la
+src_send_libsend_la_SOURCES = \
+	src/send/batch.c src/send/batch.h \
+	src/send/budget.c src/send/budget.h \
+	src/send/channel-call.c \
+	src/send/channel-internal.h \
+	src/send/channel-wait.c \
+	src/send/channel.c src/send/channel.h \
+	src/send/completion.c src/send/completion.h \
+	src/send/errqueue.c src/send/errqueue.h \
+	src/send/iterate.c src/send/iterate.h \
+	src/send/pause.c src/send/pause.h \
+	src/send/plain.c src/send/plain.h \
+	src/send/sender.c src/send/sender.h
+src_send_libsend_la_LIBADD = $(GLIB_LIBS)

@@ -1,1 +1,10 @@
-# session: the sources of this layer come with it
+noinst_LTLIBRARIES += src/session/libsession.la
+src_session_libsession_la_SOURCES = \
+	src/session/incoming-ram.c \
+	src/session/incoming-stream.c \
+	src/session/incoming.c src/session/incoming.h \
+	src/session/manifest.c \
+	src/session/outgoing.c \
+	src/session/return-path.c src/session/return-path.h \
+	src/session/session.c src/session/session.h
+src_session_libsession_la_LIBADD = $(GLIB_LIBS)

@@ -53,6 +53,9 @@ void zc_session_clear(zcmig_session *session);
 
 void zc_session_set_state(zcmig_session *session, enum zcmig_state state);
 
+/* @text as 16 bytes; NULL draws a random UUID.  Error: ZCMIG_ERROR_USAGE. */
+bool zc_session_parse_uuid(const char *text, uint8_t uuid_out[16], GError **error);
+
 /* Ends run(): with no cause COMPLETED and true; else FAILED or CANCELLED, false and the error. */
 bool zc_session_finish(zcmig_session *session, GError **error);
 

@@ -1,1 +1,12 @@
-# wire: the sources of this layer come with it
+noinst_LTLIBRARIES += src/wire/libwire.la
+src_wire_libwire_la_SOURCES = \
+	src/wire/bytes.h \
+	src/wire/extension.c src/wire/extension.h \
+	src/wire/multifd.c src/wire/multifd.h \
+	src/wire/return-path.c \
+	src/wire/stream.h src/wire/stream-format.h src/wire/stream-decode.h \
+	src/wire/stream-configuration.c \
+	src/wire/stream-decode.c \
+	src/wire/stream-encode.c \
+	src/wire/stream-ram.c
+src_wire_libwire_la_LIBADD = $(GLIB_LIBS)

@@ -61,7 +61,7 @@ void zc_multifd_packet_encode(const struct zc_multifd_packet *packet,
  * next_packet_size, names and offsets in packets without any, so the payload's size is taken from
  * normal_pages alone.  Errors: ZCMIG_ERROR_PROTOCOL (magic, version, counts, unknown flags, a name
  * without NUL, offsets that are no multiple of a page), ZCMIG_ERROR_UNSUPPORTED (compression by
- * its name, device state).  Pure; no allocation on success.
+ * its name, device state).  Pure; no allocation on success; *@packet_out is undefined on failure.
  */
 bool zc_multifd_packet_decode(const uint8_t in[static ZC_MULTIFD_HEADER_BYTES],
                               struct zc_multifd_packet *packet_out, GError **error);

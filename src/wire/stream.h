@@ -65,11 +65,9 @@ struct zc_stream_event {
     union {
         struct {
             char machine[ZC_STREAM_NAME_BYTES];
-            uint32_t target_page_bits; /* 0: the target's own */
+            uint32_t target_page_bits; /* 0: the target's own; else 12 */
             bool has_uuid;
             uint8_t uuid[16];
-            bool has_ignore_shared;
-            bool has_mapped_ram;
             size_t length; /* bytes of the whole configuration, for keeping it */
         } configuration;
         struct {
@@ -81,7 +79,7 @@ struct zc_stream_event {
             enum zc_section_type type;
             uint32_t id;
             bool is_ram;
-            char name[ZC_STREAM_NAME_BYTES]; /* START and FULL */
+            char name[ZC_STREAM_NAME_BYTES]; /* START and FULL, as the rest; "" and 0 otherwise */
             uint32_t instance;
             uint32_t version;
         } section;
@@ -105,7 +103,7 @@ struct zc_stream_limits {
     uint32_t description_bytes;
 };
 
-struct zc_stream_decoder; /* plain memory: embed with zc_stream_decoder_new/_free */
+struct zc_stream_decoder;
 
 enum zc_stream_result {
     ZC_STREAM_GOT,   /* an event; *used bytes of the buffer are done */
@@ -113,19 +111,47 @@ enum zc_stream_result {
     ZC_STREAM_ERROR, /* @error set; the decoder refuses from now on */
 };
 
+/* Allocates room for @limits->blocks blocks, and nothing later on. */
 struct zc_stream_decoder *zc_stream_decoder_new(const struct zc_stream_limits *limits);
 void zc_stream_decoder_free(struct zc_stream_decoder *decoder); /* accepts NULL */
 
 /*
- * Takes the next event off @bytes.  A FULL section that is not RAM is the beginning of the opaque
- * device state: its event is the decoder's last but for what zc_stream_decoder_after_devices
- * restarts.  Errors: ZCMIG_ERROR_PROTOCOL (what was got, what is allowed, and where in the stream),
- * ZCMIG_ERROR_UNSUPPORTED (XBZRLE, compressed pages, RDMA, mapped-ram, ignore-shared, postcopy:
- * each by its name), ZCMIG_ERROR_LIMIT.
+ * Takes the next event off @bytes; *@event_out is undefined unless the result is GOT.  What comes
+ * out does not depend on how the stream is cut: a rule is checked as soon as the bytes it speaks of
+ * are there, and never before.  The configuration has no end mark, so its event comes when one byte
+ * after it is there; every source goes on at once.
+ *
+ * What must follow what:
+ *
+ *     header, configuration, then in any order commands and sections; of RAM one START that begins
+ *     with MEM_SIZE and its blocks, any PARTs, one END, all of one id; EOF after RAM's END; after
+ *     EOF at most one description and any extension commands
+ *
+ * Extension commands are also allowed between RAM records, so that a source that gives up in the
+ * middle of a section can say why.
+ *
+ * A command's length is checked against its number.  What it means is the caller's: the postcopy
+ * ones and ENABLE_COLO come out as events too.  PACKAGED has payload_bytes, at most 16 MiB.
+ *
+ * A FULL section is the beginning of opaque device state (it has no length): after its event the
+ * decoder refuses to go on, unless zc_stream_decoder_after_devices is called first.  Sections of
+ * other START/PART/END users (dirty bitmaps, VFIO) are refused.
+ *
+ * Errors, all with the place in the stream: ZCMIG_ERROR_PROTOCOL (what was got, what is allowed),
+ * ZCMIG_ERROR_UNSUPPORTED (XBZRLE, compressed pages, RDMA, mapped-ram, x-ignore-shared,
+ * postcopy-ram's page sizes, other target pages, sections that are not RAM, device state: each by
+ * its name), ZCMIG_ERROR_LIMIT (RAM, blocks, description, package).
  */
 enum zc_stream_result zc_stream_decoder_next(struct zc_stream_decoder *decoder,
                                              const uint8_t *bytes, size_t length, size_t *used_out,
                                              struct zc_stream_event *event_out, GError **error);
+
+/*
+ * After the event of a FULL section, once the caller has by itself taken @device_bytes: the rest of
+ * that section and all device sections behind it.  EOF is next.  Returns false, and changes
+ * nothing, when the last event was not a FULL section or RAM has not ended.
+ */
+bool zc_stream_decoder_after_devices(struct zc_stream_decoder *decoder, uint64_t device_bytes);
 
 /* ---- encoder: each appends one item to @out */
 
@@ -134,6 +160,8 @@ void zc_stream_put_configuration(GByteArray *out, const char *machine);
 void zc_stream_put_command(GByteArray *out, uint16_t command, const void *data, uint16_t length);
 void zc_stream_put_section_start(GByteArray *out, uint32_t id, const char *name, uint32_t instance,
                                  uint32_t version);
+void zc_stream_put_section_full(GByteArray *out, uint32_t id, const char *name, uint32_t instance,
+                                uint32_t version);
 void zc_stream_put_section_part(GByteArray *out, uint32_t id);
 void zc_stream_put_section_end(GByteArray *out, uint32_t id);
 void zc_stream_put_section_footer(GByteArray *out, uint32_t id);
@@ -165,14 +193,17 @@ enum zc_return_type {
 struct zc_return_message {
     uint16_t type;
     uint16_t length;
-    uint32_t value; /* SHUT: 0 is success; PONG: what PING said */
+    uint32_t value; /* SHUT: 0 is success; PONG: what PING said; RESUME_ACK; otherwise 0 */
     const uint8_t *data; /* into the caller's buffer */
 };
 
 void zc_return_put(GByteArray *out, uint16_t type, const void *data, uint16_t length);
 void zc_return_put_u32(GByteArray *out, uint16_t type, uint32_t value);
 
-/* As zc_stream_decoder_next, without a state of its own. */
+/*
+ * As zc_stream_decoder_next, without a state of its own.  Errors: ZCMIG_ERROR_PROTOCOL (type,
+ * length of that type), ZCMIG_ERROR_UNSUPPORTED (RECV_BITMAP: its bitmap has no length here).
+ */
 enum zc_stream_result zc_return_decode(const uint8_t *bytes, size_t length, size_t *used_out,
                                        struct zc_return_message *message_out, GError **error);
 

@@ -1,7 +1,17 @@
-# bench
+# Measurements: never part of make check.
+noinst_bench = tests/bench/make-image tests/bench/measure
+EXTRA_PROGRAMS = $(noinst_bench)
+CLEANFILES += $(noinst_bench)
+EXTRA_DIST += tests/bench/run
 
-EXTRA_PROGRAMS += tests/bench/track-cost
-CLEANFILES += tests/bench/track-cost
+# BENCHFLAGS: options of tests/bench/run, for example --size=1024 --only=copiers
+bench: all $(noinst_bench)
+	ZC_BUILDDIR='$(abs_top_builddir)' ZCMIG='$(abs_top_builddir)/src/tools/zcmig' \
+	  $(top_srcdir)/tests/bench/run $(BENCHFLAGS)
+.PHONY: bench
+
+# what dirty tracking costs
+noinst_bench += tests/bench/track-cost
 tests_bench_track_cost_SOURCES = tests/bench/track-cost.c \
 	tests/lib/guest-memory.c tests/lib/guest-memory.h
 tests_bench_track_cost_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests

@@ -1,1 +1,109 @@
-# fuzz
+# Fuzz targets, one a parser.  tests/fuzz/TARGET.c is linked twice: with replay.c, a test that runs
+# the committed corpus, and, with --enable-fuzzing, with libFuzzer.
+#   make fuzz [FUZZ_SECONDS=30]   fuzzes each target; new inputs and crashes go to tests/fuzz/work
+#   make update-corpus            writes the seeds again, after a wanted change of the bytes
+FUZZ_SECONDS = 30
+ZC_FUZZ_TARGETS = address extension manifest multifd return-path stream
+
+check_LTLIBRARIES += tests/fuzz/libsamples.la
+tests_fuzz_libsamples_la_SOURCES = \
+	tests/fuzz/samples.c tests/fuzz/samples.h \
+	tests/fuzz/stream-trace.c tests/fuzz/stream-trace.h
+tests_fuzz_libsamples_la_CPPFLAGS = $(ZC_TEST_CPPFLAGS)
+
+ZC_FUZZ_LIBS = tests/fuzz/libsamples.la src/net/libnet.la src/wire/libwire.la src/mem/libmem.la \
+	src/base/libbase.la $(GLIB_LIBS)
+ZC_REPLAY_FILES = tests/fuzz/replay.c tests/fuzz/fuzz.h
+ZC_REPLAY_CPPFLAGS = $(ZC_TEST_CPPFLAGS) -DZC_FUZZ_SRCDIR='"$(abs_top_srcdir)"'
+ZC_REPLAY_TESTS = \
+	tests/fuzz/replay-address \
+	tests/fuzz/replay-extension \
+	tests/fuzz/replay-manifest \
+	tests/fuzz/replay-multifd \
+	tests/fuzz/replay-return-path \
+	tests/fuzz/replay-stream
+check_PROGRAMS += $(ZC_REPLAY_TESTS) tests/fuzz/seeds
+TESTS += $(ZC_REPLAY_TESTS) tests/fuzz/corpus-is-current
+dist_check_SCRIPTS += tests/fuzz/corpus-is-current
+EXTRA_DIST += tests/fuzz/corpus
+
+tests_fuzz_seeds_SOURCES = tests/fuzz/seeds.c tests/fuzz/fuzz.h
+tests_fuzz_seeds_CPPFLAGS = $(ZC_TEST_CPPFLAGS)
+tests_fuzz_seeds_LDADD = $(ZC_FUZZ_LIBS)
+
+tests_fuzz_replay_address_SOURCES = tests/fuzz/address.c $(ZC_REPLAY_FILES)
+tests_fuzz_replay_address_CPPFLAGS = $(ZC_REPLAY_CPPFLAGS) -DZC_FUZZ_TARGET='"address"'
+tests_fuzz_replay_address_LDADD = $(ZC_FUZZ_LIBS)
+tests_fuzz_replay_extension_SOURCES = tests/fuzz/extension.c $(ZC_REPLAY_FILES)
+tests_fuzz_replay_extension_CPPFLAGS = $(ZC_REPLAY_CPPFLAGS) -DZC_FUZZ_TARGET='"extension"'
+tests_fuzz_replay_extension_LDADD = $(ZC_FUZZ_LIBS)
+tests_fuzz_replay_manifest_SOURCES = tests/fuzz/manifest.c $(ZC_REPLAY_FILES)
+tests_fuzz_replay_manifest_CPPFLAGS = $(ZC_REPLAY_CPPFLAGS) -DZC_FUZZ_TARGET='"manifest"'
+tests_fuzz_replay_manifest_LDADD = $(ZC_FUZZ_LIBS)
+tests_fuzz_replay_multifd_SOURCES = tests/fuzz/multifd.c $(ZC_REPLAY_FILES)
+tests_fuzz_replay_multifd_CPPFLAGS = $(ZC_REPLAY_CPPFLAGS) -DZC_FUZZ_TARGET='"multifd"'
+tests_fuzz_replay_multifd_LDADD = $(ZC_FUZZ_LIBS)
+tests_fuzz_replay_return_path_SOURCES = tests/fuzz/return-path.c $(ZC_REPLAY_FILES)
+tests_fuzz_replay_return_path_CPPFLAGS = $(ZC_REPLAY_CPPFLAGS) -DZC_FUZZ_TARGET='"return-path"'
+tests_fuzz_replay_return_path_LDADD = $(ZC_FUZZ_LIBS)
+tests_fuzz_replay_stream_SOURCES = tests/fuzz/stream.c $(ZC_REPLAY_FILES)
+tests_fuzz_replay_stream_CPPFLAGS = $(ZC_REPLAY_CPPFLAGS) -DZC_FUZZ_TARGET='"stream"'
+tests_fuzz_replay_stream_LDADD = $(ZC_FUZZ_LIBS)
+
+if ENABLE_FUZZING
+ZC_LINK_FUZZER = $(AM_LDFLAGS) -fsanitize=fuzzer
+noinst_PROGRAMS += \
+	tests/fuzz/fuzz-address \
+	tests/fuzz/fuzz-extension \
+	tests/fuzz/fuzz-manifest \
+	tests/fuzz/fuzz-multifd \
+	tests/fuzz/fuzz-return-path \
+	tests/fuzz/fuzz-stream
+tests_fuzz_fuzz_address_SOURCES = tests/fuzz/address.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_address_CPPFLAGS = $(ZC_TEST_CPPFLAGS)
+tests_fuzz_fuzz_address_LDFLAGS = $(ZC_LINK_FUZZER)
+tests_fuzz_fuzz_address_LDADD = $(ZC_FUZZ_LIBS)
+tests_fuzz_fuzz_extension_SOURCES = tests/fuzz/extension.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_extension_CPPFLAGS = $(ZC_TEST_CPPFLAGS)
+tests_fuzz_fuzz_extension_LDFLAGS = $(ZC_LINK_FUZZER)
+tests_fuzz_fuzz_extension_LDADD = $(ZC_FUZZ_LIBS)
+tests_fuzz_fuzz_manifest_SOURCES = tests/fuzz/manifest.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_manifest_CPPFLAGS = $(ZC_TEST_CPPFLAGS)
+tests_fuzz_fuzz_manifest_LDFLAGS = $(ZC_LINK_FUZZER)
+tests_fuzz_fuzz_manifest_LDADD = $(ZC_FUZZ_LIBS)
+tests_fuzz_fuzz_multifd_SOURCES = tests/fuzz/multifd.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_multifd_CPPFLAGS = $(ZC_TEST_CPPFLAGS)
+tests_fuzz_fuzz_multifd_LDFLAGS = $(ZC_LINK_FUZZER)
+tests_fuzz_fuzz_multifd_LDADD = $(ZC_FUZZ_LIBS)
+tests_fuzz_fuzz_return_path_SOURCES = tests/fuzz/return-path.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_return_path_CPPFLAGS = $(ZC_TEST_CPPFLAGS)
+tests_fuzz_fuzz_return_path_LDFLAGS = $(ZC_LINK_FUZZER)
+tests_fuzz_fuzz_return_path_LDADD = $(ZC_FUZZ_LIBS)
+tests_fuzz_fuzz_stream_SOURCES = tests/fuzz/stream.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_stream_CPPFLAGS = $(ZC_TEST_CPPFLAGS)
+tests_fuzz_fuzz_stream_LDFLAGS = $(ZC_LINK_FUZZER)
+tests_fuzz_fuzz_stream_LDADD = $(ZC_FUZZ_LIBS)
+endif
+
+.PHONY: fuzz update-corpus
+if ENABLE_FUZZING
+fuzz: $(noinst_PROGRAMS) tests/fuzz/libsamples.la
+	@set -e; for target in $(ZC_FUZZ_TARGETS); do \
+	    work=tests/fuzz/work/$$target; \
+	    $(MKDIR_P) $$work; \
+	    echo "fuzz-$$target, $(FUZZ_SECONDS) s"; \
+	    tests/fuzz/fuzz-$$target -max_total_time=$(FUZZ_SECONDS) -max_len=16384 -timeout=10 \
+	        -print_final_stats=1 -artifact_prefix=$$work- \
+	        $$work $(srcdir)/tests/fuzz/corpus/$$target; \
+	done
+else
+fuzz:
+	@echo "make fuzz needs: configure CC=clang --enable-fuzzing" >&2; exit 1
+endif
+
+update-corpus: tests/fuzz/seeds
+	tests/fuzz/seeds $(srcdir)/tests/fuzz/corpus
+
+clean-local: clean-fuzz
+clean-fuzz:
+	rm -rf tests/fuzz/work

@@ -201,6 +201,9 @@ char *zcmig_manifest_get_summary(const zcmig_manifest *manifest);
 uint64_t zcmig_manifest_compare(const zcmig_manifest *expected, const zcmig_manifest *got,
                                 struct zcmig_mismatch **runs_out, unsigned int *n_runs_out);
 
+/* What the library says on stderr: 0 warnings (the default), 1 what it does, 2 all.  Any thread. */
+void zcmig_set_verbosity(unsigned int level);
+
 /* The library's version, "0.1.0". */
 const char *zcmig_version(void);
 

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include <string.h>
+
+#include "base/error.h"
+#include "guest/guest.h"
+
+static const struct {
+    const char *scheme;
+    struct zc_source *(*open)(const char *uri, const char *rest, GError **error);
+} schemes[] = {
+    { "file:", zc_image_source_open },
+};
+
+struct zc_source *zc_source_open(const char *uri, GError **error)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(schemes); i++) {
+        size_t length = strlen(schemes[i].scheme);
+        if (strncmp(uri, schemes[i].scheme, length) == 0) {
+            return schemes[i].open(uri, uri + length, error);
+        }
+    }
+    zc_error(error, ZCMIG_ERROR_USAGE, "source: got '%s', allowed is file:IMAGE", uri);
+    return NULL;
+}
+
+void zc_source_free(struct zc_source *source)
+{
+    if (source) {
+        source->ops->free(source);
+    }
+}

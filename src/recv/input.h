@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The main connection, buffered: the stream decoder looks at [bytes, bytes +
+ * length) and takes from the front.
+ */
+#ifndef ZC_RECV_INPUT_H
+#define ZC_RECV_INPUT_H
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "recv/stall.h"
+
+struct zc_input {
+    /* set before start */
+    struct zc_stall *stall;
+    int fd;
+    size_t capacity;
+    uint8_t *buffer;
+    /* this thread only */
+    const uint8_t *bytes; /* what is there and not yet taken */
+    size_t length;
+    /* atomic; writer: this thread */
+    _Atomic uint64_t wire_bytes;
+};
+
+/* @fd is borrowed and non-blocking; @capacity: of the longest item at least. */
+void zc_input_init(struct zc_input *input, struct zc_stall *stall, int fd, size_t capacity);
+void zc_input_clear(struct zc_input *input);
+
+/* Bytes that were read from the connection before: they come first. */
+void zc_input_unread(struct zc_input *input, const void *bytes, size_t length);
+
+/*
+ * Reads what is there behind what was not taken yet, which may move to the front of the buffer.
+ * The number of bytes, 0 at the end of the stream, -EMSGSIZE when the buffer is full, or what
+ * zc_stall_recv says.
+ */
+ssize_t zc_input_more(struct zc_input *input);
+
+static inline void zc_input_take(struct zc_input *input, size_t n)
+{
+    input->bytes += n;
+    input->length -= n;
+}
+
+#endif

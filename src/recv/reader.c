@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Design: the payload of a packet is received with one iovec per run of
+ * neighbouring pages, and behind them, in the same call, one for the next
+ * packet's header.  So in a steady stream a packet costs one or two recvmsg
+ * calls and no poll: the descriptor is tried first, and waited for only when
+ * it had nothing.
+ *
+ * Pages are digested as their last byte comes, while they are in the cache.
+ *
+ * A header that was read ahead waits in its buffer while the channel stands
+ * at the barrier.  That is harmless: only pages must not overtake, and their
+ * place is given in the next pass.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "recv/reader.h"
+#include "wire/multifd.h"
+
+/* What an end of stream or an error interrupted; index of the texts below. */
+enum reader_phase {
+    PHASE_HEADER,
+    PHASE_PAYLOAD,
+    PHASE_POPULATE,
+    PHASE_ZERO,
+    PHASE_BARRIER,
+};
+
+static const char *const phase_names[] = {
+    [PHASE_HEADER] = "reading a packet header",
+    [PHASE_PAYLOAD] = "reading pages",
+    [PHASE_POPULATE] = "making room for pages",
+    [PHASE_ZERO] = "zeroing pages",
+    [PHASE_BARRIER] = "waiting at the barrier",
+};
+
+struct zc_reader {
+    /* set before start */
+    struct zc_reader_shared shared;
+    int fd;
+    unsigned int channel;
+    struct zc_reader_counters *counters;
+    GThread *thread;
+    /* this thread only */
+    enum reader_phase phase;
+    uint8_t header[ZC_MULTIFD_HEADER_BYTES];
+    size_t header_have; /* bytes of the next header that are there */
+    struct zc_multifd_packet packet;
+    uint32_t block; /* of the packet; kept, because the next one mostly has the same */
+    struct iovec iov[ZC_MULTIFD_PAGES + 1];
+    /* written at the thread's end, read after the join */
+    int64_t cpu_ns;
+};
+
+static void add(_Atomic uint64_t *counter, uint64_t n)
+{
+    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n,
+                          memory_order_relaxed);
+}
+
+/* -------------------------------------------------------------- one packet */
+
+/* 1 a header is there, 0 the stream ended between packets, or -errno (-ENODATA: within). */
+static int read_header(struct zc_reader *reader)
+{
+    reader->phase = PHASE_HEADER;
+    while (reader->header_have < sizeof(reader->header)) {
+        struct iovec iov = { reader->header + reader->header_have,
+                             sizeof(reader->header) - reader->header_have };
+        ssize_t n = zc_stall_recv(reader->shared.stall, reader->fd, &iov, 1);
+        if (n < 0) {
+            return (int)n;
+        }
+        if (n == 0) {
+            return reader->header_have ? -ENODATA : 0;
+        }
+        reader->header_have += (size_t)n;
+        add(&reader->counters->wire_bytes, (uint64_t)n);
+    }
+    return 1;
+}
+
+/* Header to packet, checked against the RAM.  False: error set. */
+static bool decode_header(struct zc_reader *reader, GError **error)
+{
+    const struct zc_ram *ram = reader->shared.place->ram;
+    struct zc_multifd_packet *packet = &reader->packet;
+
+    reader->header_have = 0;
+    if (!zc_multifd_packet_decode(reader->header, packet, error)) {
+        return false;
+    }
+    if (zc_barrier_has_ended(reader->shared.barrier)) {
+        return zc_error(error, ZCMIG_ERROR_PROTOCOL, "a packet after the end of RAM");
+    }
+    if (packet->n_normal + packet->n_zero == 0) {
+        return true;
+    }
+    if (strcmp(ram->blocks[reader->block].name, packet->block) != 0) {
+        int found = zc_ram_find(ram, packet->block);
+        if (found < 0) {
+            return zc_error(error, ZCMIG_ERROR_PROTOCOL,
+                            "got pages of block '%s', which was not announced", packet->block);
+        }
+        reader->block = (uint32_t)found;
+    }
+    return zc_multifd_packet_check(packet, ram->blocks[reader->block].used_bytes, error);
+}
+
+/* Length of the run of neighbours that begins with offsets[@first]. */
+static uint32_t run_length(const uint64_t *offsets, uint32_t first, uint32_t end)
+{
+    uint32_t n = 1;
+
+    while (first + n < end && offsets[first + n] == offsets[first] + n * (uint64_t)ZC_PAGE_BYTES) {
+        n++;
+    }
+    return n;
+}
+
+static int zero_pages(struct zc_reader *reader)
+{
+    const struct zc_multifd_packet *packet = &reader->packet;
+    uint32_t end = packet->n_normal + packet->n_zero;
+
+    reader->phase = PHASE_ZERO;
+    for (uint32_t i = packet->n_normal; i < end;) {
+        uint32_t n = run_length(packet->offsets, i, end);
+        int rc = zc_place_zero(reader->shared.place, reader->block,
+                               packet->offsets[i] / ZC_PAGE_BYTES, n);
+        if (rc < 0) {
+            return rc;
+        }
+        i += n;
+    }
+    add(&reader->counters->zero_pages, packet->n_zero);
+    return 0;
+}
+
+/* Fills iov with the runs of the payload and the next header; returns their number or -errno. */
+static int prepare_pages(struct zc_reader *reader)
+{
+    const struct zc_multifd_packet *packet = &reader->packet;
+    uint8_t *host = reader->shared.place->ram->blocks[reader->block].host;
+    int n_iov = 0;
+
+    reader->phase = PHASE_POPULATE;
+    for (uint32_t i = 0; i < packet->n_normal;) {
+        uint32_t n = run_length(packet->offsets, i, packet->n_normal);
+        int rc = zc_place_prepare(reader->shared.place, reader->block,
+                                  packet->offsets[i] / ZC_PAGE_BYTES, n, false);
+        if (rc < 0) {
+            return rc;
+        }
+        reader->iov[n_iov++] = (struct iovec){ host + packet->offsets[i],
+                                               (size_t)n * ZC_PAGE_BYTES };
+        i += n;
+    }
+    reader->iov[n_iov++] = (struct iovec){ reader->header, sizeof(reader->header) };
+    return n_iov;
+}
+
+/* Takes @n bytes off the front of *@iov. */
+static void advance(struct iovec **iov, int *n_iov, size_t n)
+{
+    while (n > 0 && n >= (*iov)->iov_len) {
+        n -= (*iov)->iov_len;
+        (*iov)++;
+        (*n_iov)--;
+    }
+    if (n > 0) {
+        (*iov)->iov_base = (uint8_t *)(*iov)->iov_base + n;
+        (*iov)->iov_len -= n;
+    }
+}
+
+static int read_pages(struct zc_reader *reader)
+{
+    const struct zc_multifd_packet *packet = &reader->packet;
+    struct zc_place *place = reader->shared.place;
+    size_t payload = (size_t)packet->n_normal * ZC_PAGE_BYTES, have = 0;
+    struct iovec *iov = reader->iov;
+    uint32_t n_digested = 0;
+    int n_iov = prepare_pages(reader);
+
+    if (n_iov < 0) {
+        return n_iov;
+    }
+    reader->phase = PHASE_PAYLOAD;
+    while (have < payload) {
+        ssize_t n = zc_stall_recv(reader->shared.stall, reader->fd, iov, (size_t)n_iov);
+        if (n <= 0) {
+            return n < 0 ? (int)n : -ENODATA;
+        }
+        have += (size_t)n;
+        add(&reader->counters->wire_bytes, (uint64_t)n);
+        advance(&iov, &n_iov, (size_t)n);
+        for (; n_digested < packet->n_normal && (n_digested + 1) * (size_t)ZC_PAGE_BYTES <= have;
+             n_digested++) {
+            zc_place_arrived(place, reader->block, packet->offsets[n_digested] / ZC_PAGE_BYTES);
+        }
+    }
+    reader->header_have = have - payload;
+    add(&reader->counters->normal_pages, packet->n_normal);
+    return 0;
+}
+
+/* ------------------------------------------------------------------ thread */
+
+/* -errno of a phase, as the session's error.  NULL: the session ended already, or ends by this. */
+static GError *error_of(const struct zc_reader *reader, int rc)
+{
+    const char *phase = phase_names[reader->phase];
+    GError *error = NULL;
+
+    if (rc == -ECANCELED) {
+        return NULL;
+    }
+    if (rc == -ETIMEDOUT) {
+        zc_error(&error, ZCMIG_ERROR_TIMEOUT,
+                 "channel %u: nothing came for %" G_GINT64_FORMAT " ms while %s", reader->channel,
+                 reader->shared.stall->limit_ms, phase);
+    } else if (rc == -ENODATA) {
+        zc_error(&error, ZCMIG_ERROR_DISCONNECTED,
+                 "channel %u: the connection ended in the middle of a packet, while %s",
+                 reader->channel, phase);
+    } else if (reader->phase == PHASE_POPULATE || reader->phase == PHASE_ZERO || rc == -EFAULT) {
+        zc_error_errno(&error, rc == -ENOMEM ? ZCMIG_ERROR_LIMIT : ZCMIG_ERROR_OUTPUT, rc,
+                       "channel %u: %s of block '%s'", reader->channel, phase,
+                       reader->packet.block);
+    } else {
+        zc_error_errno(&error, ZCMIG_ERROR_DISCONNECTED, rc, "channel %u: while %s",
+                       reader->channel, phase);
+    }
+    return error;
+}
+
+/* 1 go on, 0 the stream ended, or -errno; -EPROTO with @error. */
+static int read_packet(struct zc_reader *reader, GError **error)
+{
+    int rc = read_header(reader);
+
+    if (rc <= 0) {
+        return rc;
+    }
+    if (!decode_header(reader, error)) {
+        return -EPROTO;
+    }
+    if (reader->packet.n_normal) {
+        rc = read_pages(reader);
+    }
+    if (rc >= 0 && reader->packet.n_zero) {
+        rc = zero_pages(reader);
+    }
+    add(&reader->counters->packets, 1);
+    if (rc >= 0 && reader->packet.flags & ZC_MULTIFD_SYNC) {
+        reader->phase = PHASE_BARRIER;
+        rc = zc_barrier_arrive(reader->shared.barrier, reader->channel);
+    }
+    return rc < 0 ? rc : 1;
+}
+
+static gpointer reader_run(gpointer data)
+{
+    struct zc_reader *reader = data;
+    GError *error = NULL;
+    int rc;
+
+    do {
+        rc = read_packet(reader, &error);
+    } while (rc > 0 && !zc_cause_is_set(reader->shared.cause));
+    if (rc == 0) {
+        zc_barrier_close(reader->shared.barrier, reader->channel);
+    } else if (error) {
+        g_prefix_error(&error, "channel %u: ", reader->channel);
+    } else if (rc < 0) {
+        error = error_of(reader, rc);
+    }
+    if (error) {
+        zc_cause_report(reader->shared.cause, error);
+    }
+    reader->cpu_ns = zc_clock_thread_cpu_ns();
+    return NULL;
+}
+
+struct zc_reader *zc_reader_start(const struct zc_reader_shared *shared, int fd,
+                                  unsigned int channel, struct zc_reader_counters *counters,
+                                  GError **error)
+{
+    struct zc_reader *reader = g_new0(struct zc_reader, 1);
+    g_autofree char *name = g_strdup_printf("zcmig-recv-%u", channel);
+
+    reader->shared = *shared;
+    reader->fd = fd;
+    reader->channel = channel;
+    reader->counters = counters;
+    reader->thread = g_thread_try_new(name, reader_run, reader, error);
+    if (!reader->thread) {
+        g_free(reader);
+        return NULL;
+    }
+    return reader;
+}
+
+int64_t zc_reader_stop(struct zc_reader *reader)
+{
+    if (!reader) {
+        return 0;
+    }
+    /* Input that is queued still comes out; after it the reader sees an end of stream. */
+    shutdown(reader->fd, SHUT_RD);
+    g_thread_join(reader->thread);
+    int64_t cpu_ns = reader->cpu_ns;
+    g_free(reader);
+    return cpu_ns;
+}

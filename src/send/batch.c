@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include <string.h>
+
+#include "send/batch.h"
+
+static void add_iov(struct zc_batch *batch, uint8_t *page, bool merge)
+{
+    if (merge && batch->n_iovs) {
+        struct iovec *last = &batch->pages[batch->n_iovs - 1];
+        if ((uint8_t *)last->iov_base + last->iov_len == page) {
+            last->iov_len += ZC_PAGE_BYTES;
+            return;
+        }
+    }
+    batch->pages[batch->n_iovs++] = (struct iovec){ page, ZC_PAGE_BYTES };
+}
+
+void zc_batch_fill(struct zc_batch *batch, const struct zc_ram *ram, const struct zc_range *range,
+                   bool merge, struct zc_manifest *manifest)
+{
+    const struct zc_block *block = &ram->blocks[range->block];
+    uint8_t *page = block->host + range->first_page * ZC_PAGE_BYTES;
+    uint64_t offset = range->first_page * ZC_PAGE_BYTES;
+    uint64_t *digests = manifest ? manifest->blocks[range->block].digests + range->first_page : NULL;
+    struct zc_multifd_packet *packet = &batch->packet;
+    uint64_t zero_offsets[ZC_MULTIFD_PAGES];
+
+    g_assert(range->n_pages <= ZC_MULTIFD_PAGES);
+    packet->flags = 0;
+    packet->n_normal = 0;
+    packet->n_zero = 0;
+    memcpy(packet->block, block->name, sizeof(packet->block));
+    batch->n_iovs = 0;
+    for (uint32_t i = 0; i < range->n_pages; i++, page += ZC_PAGE_BYTES, offset += ZC_PAGE_BYTES) {
+        bool is_zero = range->known_zero || zc_page_is_zero(page);
+        if (is_zero) {
+            zero_offsets[packet->n_zero++] = offset;
+        } else {
+            packet->offsets[packet->n_normal++] = offset;
+            add_iov(batch, page, merge);
+        }
+        if (digests) {
+            digests[i] = is_zero ? ZC_DIGEST_ZERO_PAGE : zc_digest_page(page);
+        }
+    }
+    memcpy(packet->offsets + packet->n_normal, zero_offsets,
+           packet->n_zero * sizeof(zero_offsets[0]));
+}
+
+void zc_batch_fill_sync(struct zc_batch *batch)
+{
+    batch->packet.flags = ZC_MULTIFD_SYNC;
+    batch->packet.n_normal = 0;
+    batch->packet.n_zero = 0;
+    batch->packet.block[0] = '\0';
+    batch->n_iovs = 0;
+}

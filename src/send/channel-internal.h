@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The inside of a channel, shared by its three files and nobody else:
+ *
+ *     channel.c       packets: begin, send, end; header slots; life
+ *     channel-call.c  one call: room for it, the call, what the kernel's refusal means
+ *     channel-wait.c  notes, and everything that waits
+ */
+#ifndef ZC_SEND_CHANNEL_INTERNAL_H
+#define ZC_SEND_CHANNEL_INTERNAL_H
+
+#include <stdatomic.h>
+
+#include <glib.h>
+
+#include "send/channel.h"
+
+#define ZC_CHANNEL_PAGE_BYTES 4096u
+#define ZC_CHANNEL_SLOTS 256u
+#define ZC_CHANNEL_NO_SLOT UINT32_MAX
+
+enum zc_channel_reason {
+    ZC_REASON_NONE,
+    ZC_REASON_NOT_ASKED,
+    ZC_REASON_UNIX,
+    ZC_REASON_VSOCK,
+    ZC_REASON_NOT_SUPPORTED,
+    ZC_REASON_COPIED,
+    ZC_REASON_OPTMEM,
+    ZC_REASON_MEMLOCK,
+    ZC_REASON_MEMLOCK_TOO_SMALL,
+};
+
+/* Counters as words, so that they can be read while they are written. */
+union zc_counter_words {
+    struct zc_channel_counters counters;
+    uint64_t words[sizeof(struct zc_channel_counters) / sizeof(uint64_t)];
+};
+G_STATIC_ASSERT(sizeof(union zc_counter_words) == sizeof(struct zc_channel_counters));
+#define ZC_COUNTER_WORDS G_N_ELEMENTS(((union zc_counter_words *)NULL)->words)
+
+/* The packet that is being sent. */
+struct zc_channel_packet {
+    struct iovec iovs[ZC_CHANNEL_IOVS_MAX];
+    unsigned int first; /* iovs[first..n_iovs) are left */
+    unsigned int n_iovs;
+    size_t remaining_bytes;
+    size_t header_bytes; /* of them */
+    zc_deadline deadline;
+    zc_deadline limit_deadline; /* 0 until it first waits because of a limit */
+    unsigned int refusals;
+    unsigned int blocked; /* EAGAIN since the last byte went out */
+    bool zerocopy;        /* for what is left */
+    bool probe;
+    bool wanted; /* zero-copy, when it began */
+    bool limited;
+    bool split;
+};
+
+struct zc_channel {
+    /* set before start */
+    int fd;
+    const struct zc_net *net;
+    struct zc_budget *budget;
+    int wake_fd;
+    uint8_t *headers; /* ZC_CHANNEL_SLOTS of ZC_CHANNEL_HEADER_BYTES_MAX */
+    /* this thread only */
+    struct zc_completion completion;
+    struct zc_pause pause;
+    struct zc_channel_packet packet;
+    int error; /* the socket's, sticky */
+    bool cut;  /* a packet was given up in the middle */
+    uint32_t current_slot;
+    uint32_t n_free;
+    uint32_t free_slots[ZC_CHANNEL_SLOTS];
+    uint32_t slot_calls[ZC_CHANNEL_SLOTS]; /* calls in flight that hold bytes of the slot */
+    uint32_t calls_since_refusal;
+    union zc_counter_words own;
+    /* atomic, relaxed: written by this thread, read by any */
+    _Atomic uint64_t published[ZC_COUNTER_WORDS];
+    _Atomic int reason;
+};
+
+int64_t zc_channel_now_ns(struct zc_channel *channel);
+void zc_channel_publish(struct zc_channel *channel);
+void zc_channel_set_reason(struct zc_channel *channel, enum zc_channel_reason reason);
+void zc_channel_release_slot(struct zc_channel *channel, uint32_t slot);
+
+/* Keeps the socket's error for all that come later, and returns the first one kept. */
+int zc_channel_fail(struct zc_channel *channel, int error);
+
+/* Reads all notes that are there, if any can be: how many messages, or -errno. */
+int zc_channel_reap_if_any(struct zc_channel *channel);
+
+/* The error that poll spoke of, or 0.  The kernel tells it once, then it is ours to remember. */
+int zc_channel_socket_error(struct zc_channel *channel);
+
+/*
+ * Waits for @events or notes, and reads the notes: 1 when it is writable, 0 when not, else
+ * -ETIMEDOUT, -ECANCELED, or the socket's error.
+ */
+int zc_channel_wait(struct zc_channel *channel, short events, zc_deadline deadline);
+
+/* The same, counted as time lost while sending. */
+int zc_channel_wait_sending(struct zc_channel *channel, short events, zc_deadline deadline);
+
+/* After EAGAIN: 0 or -errno. */
+int zc_channel_wait_writable(struct zc_channel *channel);
+
+/* One sendmsg of all that is left of the packet: bytes sent, or -errno. */
+ssize_t zc_channel_call_copy(struct zc_channel *channel);
+
+/* One zero-copy call, or none when it has to be copied: bytes sent (0: go on), or -errno. */
+ssize_t zc_channel_call_zerocopy(struct zc_channel *channel);
+
+#endif

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Design: one packet at a time is sent call by call.  Who may wait for what:
+ *
+ *     a call's room       own notes, a tenth of a second a packet at most
+ *     a full socket       POLLOUT, or the caller's deadline
+ *     header, drain       notes, or the caller's deadline
+ *
+ * A header slot counts the calls in flight that hold bytes of it, and is free
+ * when there are none and it is not being filled.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+
+#include "send/channel-internal.h"
+
+#ifndef SO_ZEROCOPY
+#define SO_ZEROCOPY 60 /* Linux 4.14 */
+#endif
+
+#define CALLS_MAX 1024u /* in flight */
+
+static const char *const reason_texts[] = {
+    [ZC_REASON_NONE] = "",
+    [ZC_REASON_NOT_ASKED] = "zero-copy was not asked for",
+    [ZC_REASON_UNIX] = "UNIX sockets have no zero-copy; pages are copied",
+    [ZC_REASON_VSOCK] = "vsock sockets do not tell which call a completion belongs to; pages are copied",
+    [ZC_REASON_NOT_SUPPORTED] = "this kernel has no zero-copy for this socket; pages are copied",
+    [ZC_REASON_COPIED] = "the kernel copied although zero-copy was asked for (loopback, veth, a packet "
+                      "capture, or a device without scatter-gather)",
+    [ZC_REASON_OPTMEM] = "option memory of the socket was used up; raise net.core.optmem_max",
+    [ZC_REASON_MEMLOCK] = "ENOBUFS by RLIMIT_MEMLOCK, which all processes of the user share; raise it "
+                       "or give CAP_IPC_LOCK",
+    [ZC_REASON_MEMLOCK_TOO_SMALL] = "RLIMIT_MEMLOCK is too small for any zero-copy call; raise it or "
+                                 "give CAP_IPC_LOCK",
+};
+
+int64_t zc_channel_now_ns(struct zc_channel *channel)
+{
+    return channel->net->ops->now_ns(channel->net->ctx);
+}
+
+void zc_channel_publish(struct zc_channel *channel)
+{
+    struct zc_channel_counters *counters = &channel->own.counters;
+
+    counters->zerocopy = channel->completion.counts;
+    counters->pauses = channel->pause.pauses;
+    counters->probes = channel->pause.probes;
+    counters->state = channel->pause.state;
+    for (size_t i = 0; i < ZC_COUNTER_WORDS; i++) {
+        atomic_store_explicit(&channel->published[i], channel->own.words[i], memory_order_relaxed);
+    }
+}
+
+void zc_channel_set_reason(struct zc_channel *channel, enum zc_channel_reason reason)
+{
+    atomic_store_explicit(&channel->reason, (int)reason, memory_order_relaxed);
+}
+
+int zc_channel_fail(struct zc_channel *channel, int error)
+{
+    if (!channel->error) {
+        channel->error = error;
+    }
+    return channel->error;
+}
+
+/* ---- packets */
+
+static int send_packet(struct zc_channel *channel)
+{
+    struct zc_channel_packet *packet = &channel->packet;
+
+    while (packet->remaining_bytes > 0) {
+        ssize_t sent = packet->zerocopy ? zc_channel_call_zerocopy(channel) : zc_channel_call_copy(channel);
+        if (sent == -EAGAIN) {
+            sent = zc_channel_wait_writable(channel);
+        }
+        if (sent < 0) {
+            return (int)sent;
+        }
+    }
+    return 0;
+}
+
+/* Fills in the packet; the caller's array is not written to, neither now nor later. */
+static void begin_packet(struct zc_channel *channel, size_t header_bytes, const struct iovec *pages,
+                         unsigned int n_pages, zc_deadline deadline)
+{
+    struct zc_channel_packet *packet = &channel->packet;
+
+    packet->first = 0;
+    packet->n_iovs = 0;
+    packet->remaining_bytes = header_bytes;
+    packet->header_bytes = header_bytes;
+    packet->deadline = deadline;
+    packet->limit_deadline = 0;
+    packet->refusals = 0;
+    packet->blocked = 0;
+    packet->limited = false;
+    packet->split = false;
+    if (header_bytes > 0) {
+        packet->iovs[packet->n_iovs++] = (struct iovec){
+            .iov_base =
+                channel->headers + (size_t)channel->current_slot * ZC_CHANNEL_HEADER_BYTES_MAX,
+            .iov_len = header_bytes,
+        };
+    }
+    for (unsigned int i = 0; i < n_pages; i++) {
+        if (pages[i].iov_len > 0) {
+            packet->iovs[packet->n_iovs++] = pages[i];
+            packet->remaining_bytes += pages[i].iov_len;
+        }
+    }
+    bool idle = zc_completion_in_flight(&channel->completion) == 0;
+    bool has_pages = packet->remaining_bytes > header_bytes;
+    enum zc_pause_verdict verdict =
+        has_pages ? zc_pause_packet(&channel->pause, idle) : ZC_PAUSE_COPY;
+    packet->wanted = verdict != ZC_PAUSE_COPY;
+    packet->zerocopy = packet->wanted;
+    packet->probe = verdict == ZC_PAUSE_ASK_PROBE;
+    if (packet->probe) {
+        zc_budget_relax(channel->budget, zc_budget_charge(packet->remaining_bytes));
+    }
+}
+
+static void end_packet(struct zc_channel *channel)
+{
+    struct zc_channel_packet *packet = &channel->packet;
+    struct zc_channel_counters *counters = &channel->own.counters;
+    uint32_t slot = channel->current_slot;
+
+    counters->packets++;
+    counters->packets_split += packet->split;
+    counters->packets_by_copy += packet->limited;
+    if (packet->wanted) {
+        zc_pause_packet_done(&channel->pause, packet->limited);
+    }
+    channel->current_slot = ZC_CHANNEL_NO_SLOT;
+    zc_channel_release_slot(channel, slot);
+}
+
+int zc_channel_header(struct zc_channel *channel, uint8_t **header_out, zc_deadline deadline)
+{
+    int ret = channel->error;
+
+    while (ret >= 0 && channel->current_slot == ZC_CHANNEL_NO_SLOT && channel->n_free == 0) {
+        ret = zc_channel_wait_sending(channel, 0, deadline);
+    }
+    zc_channel_publish(channel);
+    if (ret < 0) {
+        return ret;
+    }
+    if (channel->current_slot == ZC_CHANNEL_NO_SLOT) {
+        channel->current_slot = channel->free_slots[--channel->n_free];
+    }
+    *header_out = channel->headers + (size_t)channel->current_slot * ZC_CHANNEL_HEADER_BYTES_MAX;
+    return 0;
+}
+
+int zc_channel_send(struct zc_channel *channel, size_t header_bytes, const struct iovec *pages,
+                    unsigned int n_pages, zc_deadline deadline)
+{
+    if (channel->error || channel->cut) {
+        return channel->error ? channel->error : -EPIPE;
+    }
+    if (header_bytes > ZC_CHANNEL_HEADER_BYTES_MAX || n_pages >= ZC_CHANNEL_IOVS_MAX ||
+        channel->current_slot == ZC_CHANNEL_NO_SLOT) {
+        return -EINVAL;
+    }
+    int ret = zc_channel_reap_if_any(channel);
+    if (ret >= 0) {
+        begin_packet(channel, header_bytes, pages, n_pages, deadline);
+        ret = send_packet(channel);
+    }
+    if (ret == 0) {
+        end_packet(channel);
+    } else if (ret != -ETIMEDOUT && ret != -ECANCELED) {
+        zc_channel_fail(channel, ret);
+    } else {
+        channel->cut = true;
+    }
+    zc_channel_publish(channel);
+    return ret;
+}
+
+int zc_channel_reap(struct zc_channel *channel)
+{
+    int ret = channel->error ? channel->error : zc_channel_reap_if_any(channel);
+
+    zc_channel_publish(channel);
+    return MIN(ret, 0);
+}
+
+int zc_channel_drain(struct zc_channel *channel, zc_deadline deadline)
+{
+    int64_t start = zc_channel_now_ns(channel);
+    int ret = zc_channel_reap_if_any(channel);
+
+    while (ret >= 0 && zc_completion_in_flight(&channel->completion) > 0) {
+        ret = channel->error ? channel->error : zc_channel_wait(channel, 0, deadline);
+    }
+    if (ret >= 0) {
+        ret = channel->error ? channel->error : zc_channel_socket_error(channel);
+    }
+    channel->own.counters.drains++;
+    channel->own.counters.drain_ns += zc_channel_now_ns(channel) - start;
+    zc_channel_publish(channel);
+    return MIN(ret, 0);
+}
+
+/* ---- life */
+
+/* Asks the socket for zero-copy, unless it is of a kind that is known not to have it. */
+static void enable_zerocopy(struct zc_channel *channel)
+{
+    const struct zc_net *net = channel->net;
+    int domain = AF_UNSPEC;
+    socklen_t length = sizeof(domain);
+    int one = 1;
+    enum zc_channel_reason reason = ZC_REASON_NONE;
+
+    net->ops->getsockopt(net->ctx, channel->fd, SOL_SOCKET, SO_DOMAIN, &domain, &length);
+    if (domain == AF_UNIX) {
+        reason = ZC_REASON_UNIX;
+    } else if (domain == AF_VSOCK) {
+        reason = ZC_REASON_VSOCK;
+    } else if (net->ops->setsockopt(net->ctx, channel->fd, SOL_SOCKET, SO_ZEROCOPY, &one,
+                                    sizeof(one)) < 0) {
+        reason = ZC_REASON_NOT_SUPPORTED;
+    }
+    if (reason != ZC_REASON_NONE) {
+        zc_pause_not_supported(&channel->pause);
+        zc_channel_set_reason(channel, reason);
+    }
+}
+
+struct zc_channel *zc_channel_new(int fd, const struct zc_net *net,
+                                  const struct zc_channel_options *options)
+{
+    size_t bytes = (size_t)ZC_CHANNEL_SLOTS * ZC_CHANNEL_HEADER_BYTES_MAX;
+
+    if (fd < 0 || !options->budget || (unsigned int)options->mode > ZC_ZEROCOPY_ON) {
+        return NULL;
+    }
+    void *headers = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (headers == MAP_FAILED) {
+        return NULL;
+    }
+    /* After a fork a write here would go to a fresh page, and the kernel would send the old one. */
+    madvise(headers, bytes, MADV_DONTFORK);
+
+    struct zc_channel *channel = g_new0(struct zc_channel, 1);
+    channel->fd = fd;
+    channel->net = net;
+    channel->budget = options->budget;
+    channel->wake_fd = options->wake_fd;
+    channel->headers = headers;
+    channel->current_slot = ZC_CHANNEL_NO_SLOT;
+    for (uint32_t slot = ZC_CHANNEL_SLOTS; slot > 0; slot--) {
+        channel->free_slots[channel->n_free++] = slot - 1;
+    }
+    zc_completion_init(&channel->completion, CALLS_MAX, options->first_serial);
+    zc_pause_init(&channel->pause, options->mode, options->copied_limit, options->probe_packets);
+    if (options->mode == ZC_ZEROCOPY_OFF) {
+        zc_channel_set_reason(channel, ZC_REASON_NOT_ASKED);
+    } else {
+        enable_zerocopy(channel);
+    }
+    zc_channel_publish(channel);
+    return channel;
+}
+
+void zc_channel_free(struct zc_channel *channel)
+{
+    if (!channel) {
+        return;
+    }
+    struct zc_completion *completion = &channel->completion;
+    for (uint32_t serial = completion->oldest; serial != completion->next; serial++) {
+        zc_budget_give(channel->budget,
+                       completion->calls[serial & (completion->capacity - 1)].charge_pages);
+    }
+    zc_completion_clear(completion);
+    munmap(channel->headers, (size_t)ZC_CHANNEL_SLOTS * ZC_CHANNEL_HEADER_BYTES_MAX);
+    g_free(channel);
+}
+
+void zc_channel_counters(struct zc_channel *channel, struct zc_channel_counters *out)
+{
+    union zc_counter_words words;
+
+    for (size_t i = 0; i < ZC_COUNTER_WORDS; i++) {
+        words.words[i] = atomic_load_explicit(&channel->published[i], memory_order_relaxed);
+    }
+    *out = words.counters;
+}
+
+const char *zc_channel_reason(struct zc_channel *channel)
+{
+    return reason_texts[atomic_load_explicit(&channel->reason, memory_order_relaxed)];
+}

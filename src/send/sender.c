@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Design: work items come from a fixed pool and travel between two mailboxes,
+ * "idle" (items nobody uses) and "queue" (items to do), so nothing is
+ * allocated while pages move.  An item is a range of up to ITEM_PAGES pages:
+ * large enough that the two hand-overs cost nothing beside the copy, small
+ * enough that the channels end together.
+ *
+ * For a sync the caller queues one item a channel.  A thread that took one
+ * does not come back for more until all have theirs, so each gets exactly one;
+ * and because the queue is in order, all pages put before are then taken.  A
+ * thread that still sends pages gets its own sync item after them.
+ */
+#include "config.h"
+
+#include <errno.h>
+
+#include "base/error.h"
+#include "base/mailbox.h"
+#include "send/batch.h"
+#include "send/sender.h"
+
+#define ITEM_PAGES 1024u /* 4 MiB */
+#define ITEMS_PER_CHANNEL 4u
+#define QUEUE_POLL_MS 100 /* a set cause is noticed so late at most by who waits for the queue */
+
+enum item_kind {
+    ITEM_RANGE,
+    ITEM_SYNC,
+};
+
+struct item {
+    enum item_kind kind;
+    struct zc_range range;
+};
+
+struct worker {
+    /* set before start */
+    struct zc_sender *sender;
+    unsigned int index;
+    struct zc_channel *channel; /* NULL: null: */
+    GThread *thread;
+    /* this thread only */
+    struct zc_batch batch;
+    uint64_t packet_num;
+    /* atomic; one writer, this thread */
+    _Atomic uint64_t normal_pages;
+    _Atomic uint64_t zero_pages;
+    int64_t cpu_ns; /* written at the thread's end, read after the join */
+};
+
+struct zc_sender {
+    /* set before start */
+    struct zc_sender_options options;
+    struct worker *workers;
+    struct item *items;
+    unsigned int n_items;
+    struct zc_mailbox *idle;
+    struct zc_mailbox *queue;
+    /* under sync_lock */
+    GMutex sync_lock;
+    GCond sync_cond;
+    unsigned int n_synced;
+    uint64_t sync_epoch;
+};
+
+static void count(_Atomic uint64_t *counter, uint64_t n)
+{
+    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n,
+                          memory_order_relaxed);
+}
+
+/* The one place where a channel thread's -errno becomes the session's error. */
+static void report(struct worker *worker, int ret, const char *doing)
+{
+    struct zc_sender *sender = worker->sender;
+    enum zcmig_error_code code = ZCMIG_ERROR_DISCONNECTED;
+    GError *error = NULL;
+
+    switch (ret) {
+    case -ECANCELED:
+        return; /* the cause is set already: that is what ended the wait */
+    case -ETIMEDOUT:
+        zc_error(&error, ZCMIG_ERROR_TIMEOUT,
+                 "channel %u: the peer took nothing for %" G_GINT64_FORMAT " ms while %s",
+                 worker->index, sender->options.stall_timeout_ms, doing);
+        zc_cause_report(sender->options.cause, error);
+        return;
+    case -EFAULT:
+        if (!sender->options.source->ops->check(sender->options.source, &error)) {
+            zc_cause_report(sender->options.cause, error);
+            return;
+        }
+        code = ZCMIG_ERROR_SOURCE;
+        break;
+    case -EPROTO:
+        code = ZCMIG_ERROR_FAILED; /* the kernel's notes made no sense */
+        break;
+    default:
+        break;
+    }
+    zc_error_errno(&error, code, ret, "channel %u: failed while %s", worker->index, doing);
+    zc_cause_report(sender->options.cause, error);
+}
+
+static bool send_packet(struct worker *worker, const char *doing)
+{
+    struct zc_sender *sender = worker->sender;
+    struct zc_multifd_packet *packet = &worker->batch.packet;
+    uint8_t *header;
+
+    if (!worker->channel) {
+        return true;
+    }
+    packet->packet_num = worker->packet_num++;
+    if (!zc_pace_wait(sender->options.pace,
+                      ZC_MULTIFD_HEADER_BYTES + (uint64_t)packet->n_normal * ZC_PAGE_BYTES,
+                      sender->options.cause->wake_fd)) {
+        return false;
+    }
+    zc_deadline deadline = zc_deadline_in(sender->options.stall_timeout_ms);
+    int ret = zc_channel_header(worker->channel, &header, deadline);
+    if (ret == 0) {
+        zc_multifd_packet_encode(packet, header);
+        ret = zc_channel_send(worker->channel, ZC_MULTIFD_HEADER_BYTES, worker->batch.pages,
+                              worker->batch.n_iovs, deadline);
+    }
+    if (ret < 0) {
+        report(worker, ret, doing);
+        return false;
+    }
+    return true;
+}
+
+static bool do_range(struct worker *worker, const struct zc_range *range)
+{
+    struct zc_sender *sender = worker->sender;
+    struct zc_source *source = sender->options.source;
+    struct zc_range part = *range;
+    uint64_t left = range->n_pages;
+    GError *error = NULL;
+
+    if (source->ops->will_need) {
+        source->ops->will_need(source, range);
+    }
+    while (left) {
+        part.n_pages = (uint32_t)MIN(left, sender->options.packet_pages);
+        zc_batch_fill(&worker->batch, &source->ram, &part, sender->options.merge,
+                      sender->options.manifest);
+        if (!source->ops->check(source, &error)) {
+            zc_cause_report(sender->options.cause, error);
+            return false;
+        }
+        if (!send_packet(worker, "sending pages")) {
+            return false;
+        }
+        count(&worker->normal_pages, worker->batch.packet.n_normal);
+        count(&worker->zero_pages, worker->batch.packet.n_zero);
+        part.first_page += part.n_pages;
+        left -= part.n_pages;
+    }
+    return true;
+}
+
+/* Waits until all channels have drained.  Pairs with zc_sender_sync. */
+static void wait_for_others(struct zc_sender *sender)
+{
+    g_mutex_lock(&sender->sync_lock);
+    uint64_t epoch = sender->sync_epoch;
+    sender->n_synced++;
+    g_cond_broadcast(&sender->sync_cond);
+    while (sender->sync_epoch == epoch && !zc_cause_is_set(sender->options.cause)) {
+        g_cond_wait_until(&sender->sync_cond, &sender->sync_lock,
+                          g_get_monotonic_time() + QUEUE_POLL_MS * 1000);
+    }
+    g_mutex_unlock(&sender->sync_lock);
+}
+
+static bool do_sync(struct worker *worker)
+{
+    zc_batch_fill_sync(&worker->batch);
+    if (!send_packet(worker, "sending SYNC")) {
+        return false;
+    }
+    if (worker->channel) {
+        int ret = zc_channel_drain(worker->channel,
+                                   zc_deadline_in(worker->sender->options.stall_timeout_ms));
+        if (ret < 0) {
+            report(worker, ret, "draining completions");
+            return false;
+        }
+    }
+    wait_for_others(worker->sender);
+    return true;
+}
+
+static bool take(struct zc_sender *sender, struct zc_mailbox *mailbox, struct item **item_out)
+{
+    int ret;
+
+    do {
+        ret = zc_mailbox_get(mailbox, (void **)item_out, zc_deadline_in(QUEUE_POLL_MS));
+    } while (ret == -ETIMEDOUT && !zc_cause_is_set(sender->options.cause));
+    return ret == 0 && !zc_cause_is_set(sender->options.cause);
+}
+
+static gpointer worker_run(gpointer data)
+{
+    struct worker *worker = data;
+    struct zc_sender *sender = worker->sender;
+    struct item *item;
+    bool go_on = true;
+
+    while (go_on && take(sender, sender->queue, &item)) {
+        struct item copy = *item;
+        zc_mailbox_put(sender->idle, item, ZC_DEADLINE_NEVER); /* there is always room */
+        go_on = copy.kind == ITEM_SYNC ? do_sync(worker) : do_range(worker, &copy.range);
+    }
+    worker->cpu_ns = zc_clock_thread_cpu_ns();
+    return NULL;
+}
+
+static bool put_item(struct zc_sender *sender, enum item_kind kind, const struct zc_range *range)
+{
+    struct item *item;
+
+    if (!take(sender, sender->idle, &item)) {
+        return false;
+    }
+    item->kind = kind;
+    if (range) {
+        item->range = *range;
+    }
+    return zc_mailbox_put(sender->queue, item, ZC_DEADLINE_NEVER) == 0;
+}
+
+bool zc_sender_put(struct zc_sender *sender, const struct zc_range *range)
+{
+    struct zc_range part = *range;
+    uint64_t left = range->n_pages;
+
+    while (left) {
+        part.n_pages = (uint32_t)MIN(left, ITEM_PAGES);
+        if (!put_item(sender, ITEM_RANGE, &part)) {
+            return false;
+        }
+        part.first_page += part.n_pages;
+        left -= part.n_pages;
+    }
+    return true;
+}
+
+bool zc_sender_sync(struct zc_sender *sender)
+{
+    bool done;
+
+    for (unsigned int i = 0; i < sender->options.n_channels; i++) {
+        if (!put_item(sender, ITEM_SYNC, NULL)) {
+            return false;
+        }
+    }
+    g_mutex_lock(&sender->sync_lock);
+    while (sender->n_synced < sender->options.n_channels &&
+           !zc_cause_is_set(sender->options.cause)) {
+        g_cond_wait_until(&sender->sync_cond, &sender->sync_lock,
+                          g_get_monotonic_time() + QUEUE_POLL_MS * 1000);
+    }
+    done = sender->n_synced == sender->options.n_channels;
+    sender->n_synced = 0;
+    sender->sync_epoch++;
+    g_cond_broadcast(&sender->sync_cond);
+    g_mutex_unlock(&sender->sync_lock);
+    return done && !zc_cause_is_set(sender->options.cause);
+}
+
+static bool make_channel(struct zc_sender *sender, struct worker *worker, GError **error)
+{
+    const struct zc_sender_options *options = &sender->options;
+    const struct zc_channel_options channel_options = {
+        .mode = options->mode,
+        .budget = options->budget,
+        .wake_fd = options->cause->wake_fd,
+    };
+
+    if (options->fds[worker->index] < 0) {
+        return true;
+    }
+    worker->channel =
+        zc_channel_new(options->fds[worker->index], &zc_net_kernel, &channel_options);
+    return worker->channel || zc_error(error, ZCMIG_ERROR_FAILED, "cannot make channel %u",
+                                       worker->index);
+}
+
+struct zc_sender *zc_sender_start(const struct zc_sender_options *options, GError **error)
+{
+    struct zc_sender *sender = g_new0(struct zc_sender, 1);
+    bool ok = true;
+
+    sender->options = *options;
+    sender->n_items = options->n_channels * ITEMS_PER_CHANNEL;
+    sender->workers = g_new0(struct worker, options->n_channels);
+    sender->items = g_new0(struct item, sender->n_items);
+    sender->idle = zc_mailbox_new(sender->n_items);
+    sender->queue = zc_mailbox_new(sender->n_items);
+    g_mutex_init(&sender->sync_lock);
+    g_cond_init(&sender->sync_cond);
+    for (unsigned int i = 0; i < sender->n_items; i++) {
+        zc_mailbox_put(sender->idle, &sender->items[i], ZC_DEADLINE_NEVER);
+    }
+    for (unsigned int i = 0; ok && i < options->n_channels; i++) {
+        sender->workers[i].sender = sender;
+        sender->workers[i].index = i;
+        ok = make_channel(sender, &sender->workers[i], error);
+    }
+    for (unsigned int i = 0; ok && i < options->n_channels; i++) {
+        g_autofree char *name = g_strdup_printf("zcmig-send-%u", i);
+        sender->workers[i].thread =
+            g_thread_try_new(name, worker_run, &sender->workers[i], error);
+        ok = sender->workers[i].thread != NULL;
+    }
+    if (!ok) {
+        zc_sender_stop(sender);
+        zc_sender_free(sender);
+        return NULL;
+    }
+    return sender;
+}
+
+int64_t zc_sender_stop(struct zc_sender *sender)
+{
+    int64_t cpu_ns = 0;
+
+    zc_mailbox_close(sender->queue);
+    for (unsigned int i = 0; i < sender->options.n_channels; i++) {
+        struct worker *worker = &sender->workers[i];
+        if (worker->thread) {
+            g_thread_join(worker->thread);
+            worker->thread = NULL;
+            cpu_ns += worker->cpu_ns;
+        }
+    }
+    return cpu_ns;
+}
+
+void zc_sender_free(struct zc_sender *sender)
+{
+    if (!sender) {
+        return;
+    }
+    for (unsigned int i = 0; i < sender->options.n_channels; i++) {
+        zc_channel_free(sender->workers[i].channel);
+    }
+    zc_mailbox_free(sender->idle);
+    zc_mailbox_free(sender->queue);
+    g_mutex_clear(&sender->sync_lock);
+    g_cond_clear(&sender->sync_cond);
+    g_free(sender->items);
+    g_free(sender->workers);
+    g_free(sender);
+}
+
+void zc_sender_get_counters(struct zc_sender *sender, unsigned int index,
+                            struct zc_sender_counters *out)
+{
+    struct worker *worker = &sender->workers[index];
+
+    *out = (struct zc_sender_counters){ .reason = "" };
+    out->normal_pages = atomic_load_explicit(&worker->normal_pages, memory_order_relaxed);
+    out->zero_pages = atomic_load_explicit(&worker->zero_pages, memory_order_relaxed);
+    if (worker->channel) {
+        zc_channel_counters(worker->channel, &out->channel);
+        out->reason = zc_channel_reason(worker->channel);
+    }
+}

@@ -1,0 +1,509 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The main stream at the destination, event by event, and what is said back.
+ *
+ * Design: SHUT 0 tells the source "I have it", so it goes out
+ *
+ *     verify=off, or a stock source   after the output was committed
+ *     verify=after                    when RAM is whole; then the manifest is compared, the output
+ *                                     committed, and RESULT sent
+ *     verify=before                   after all of these
+ *
+ * Once the output is committed the session has succeeded: a source that is no
+ * longer there to be told does not change that.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "net/io.h"
+#include "session/incoming.h"
+
+#define LAST_WORDS_MS 1000
+
+static const char *const phase_names[] = {
+    [ZC_INCOMING_HEAD] = "before RAM began",
+    [ZC_INCOMING_RAM] = "before RAM was whole",
+    [ZC_INCOMING_TAIL] = "after RAM, before its own end",
+    [ZC_INCOMING_MANIFEST] = "before the manifest was whole",
+    [ZC_INCOMING_DONE] = "after everything",
+};
+
+bool zc_incoming_fail(struct zc_incoming *in, GError *error)
+{
+    zc_cause_report(&in->session.cause, error);
+    return false;
+}
+
+static bool fail_protocol(struct zc_incoming *in, const char *text)
+{
+    return zc_incoming_fail(in, g_error_new_literal(ZCMIG_ERROR, ZCMIG_ERROR_PROTOCOL, text));
+}
+
+/* ------------------------------------------------------- in and out of bytes */
+
+bool zc_incoming_more(struct zc_incoming *in)
+{
+    ssize_t n = zc_input_more(&in->input);
+    const char *phase = phase_names[in->phase];
+    GError *error = NULL;
+
+    if (n > 0) {
+        return true;
+    }
+    if (n == 0) {
+        zc_error(&error, ZCMIG_ERROR_DISCONNECTED, "the main stream ended %s", phase);
+    } else if (n == -ECANCELED) {
+        zc_error(&error, ZCMIG_ERROR_CANCELLED, "cancelled %s", phase);
+    } else if (n == -ETIMEDOUT) {
+        zc_error(&error, ZCMIG_ERROR_TIMEOUT,
+                 "nothing came for %" G_GINT64_FORMAT " ms on any connection, %s",
+                 in->options.stall_timeout_ms, phase);
+    } else {
+        zc_error_errno(&error, ZCMIG_ERROR_DISCONNECTED, (int)n, "the main stream broke %s",
+                       phase);
+    }
+    return zc_incoming_fail(in, error);
+}
+
+/* Sends what was put into in->out.  0 or -errno. */
+static int write_out(struct zc_incoming *in, zc_deadline deadline, int wake_fd)
+{
+    int rc = zc_io_write_all(in->main_fd, in->out->data, in->out->len, deadline, wake_fd);
+
+    g_byte_array_set_size(in->out, 0);
+    return rc;
+}
+
+static bool answer(struct zc_incoming *in)
+{
+    GError *error = NULL;
+    int rc = write_out(in, zc_deadline_in(in->options.stall_timeout_ms), in->session.cause.wake_fd);
+
+    if (rc == 0) {
+        return true;
+    }
+    zc_error_errno(&error,
+                   rc == -ETIMEDOUT   ? ZCMIG_ERROR_TIMEOUT
+                   : rc == -ECANCELED ? ZCMIG_ERROR_CANCELLED
+                                      : ZCMIG_ERROR_DISCONNECTED,
+                   rc, "cannot answer the source %s", phase_names[in->phase]);
+    return zc_incoming_fail(in, error);
+}
+
+static void put_shut(struct zc_incoming *in, uint32_t value)
+{
+    if (in->has_return_path && !in->said_shut) {
+        zc_return_put_u32(in->out, ZC_RETURN_SHUT, value);
+        in->said_shut = true;
+    }
+}
+
+static void put_extension(struct zc_incoming *in, const struct zc_extension *message)
+{
+    g_autoptr(GByteArray) bytes = g_byte_array_new();
+
+    if (in->has_return_path && atomic_load(&in->session.peer_is_zcmig)) {
+        zc_extension_put(bytes, message);
+        zc_return_put(in->out, ZC_RETURN_EXTENSION, bytes->data, (uint16_t)bytes->len);
+    }
+}
+
+/* --------------------------------------------------------------- publishing */
+
+static bool commit(struct zc_incoming *in)
+{
+    uint64_t exact_bytes = in->has_session ? in->peer.session.exact_bytes : 0;
+    GError *error = NULL;
+
+    if (zc_cause_is_set(&in->session.cause)) {
+        return false;
+    }
+    if (!in->store->ops->commit(in->store, exact_bytes, &error)) {
+        return zc_incoming_fail(in, error);
+    }
+    in->committed = true;
+    return true;
+}
+
+/* The output is there: the source is told, and that it cannot hear it any more is its affair. */
+static bool finish(struct zc_incoming *in)
+{
+    put_shut(in, 0);
+    if (in->out->len && write_out(in, zc_deadline_in(in->options.stall_timeout_ms), -1) < 0) {
+        zc_warning("the source went away before it heard that its RAM arrived");
+    }
+    in->phase = ZC_INCOMING_DONE;
+    return true;
+}
+
+static bool expects_manifest(const struct zc_incoming *in)
+{
+    return in->has_session && in->peer.session.verify != ZC_VERIFY_OFF;
+}
+
+/* The stream's sections are over. */
+static bool on_eof(struct zc_incoming *in)
+{
+    if (!expects_manifest(in)) {
+        return commit(in) && finish(in);
+    }
+    in->phase = ZC_INCOMING_MANIFEST;
+    zc_verify_init(&in->verify, in->place.arrival, in->session.mismatches);
+    if (in->peer.session.verify == ZC_VERIFY_AFTER) {
+        put_shut(in, 0);
+        return answer(in);
+    }
+    return true;
+}
+
+static bool on_manifest_end(struct zc_incoming *in, const struct zc_extension *message)
+{
+    struct zc_extension result = { .type = ZC_EXTENSION_RESULT };
+    GError *error = NULL;
+
+    if (!zc_verify_end(&in->verify, message, &error)) {
+        return zc_incoming_fail(in, error);
+    }
+    atomic_store(&in->session.verified_pages, in->verify.n_compared);
+    atomic_store(&in->session.mismatched_pages, in->verify.n_wrong);
+    result.result.n_pages = in->verify.n_compared;
+    result.result.n_wrong = in->verify.n_wrong;
+    zc_verify_describe(&in->verify, result.result.text, sizeof(result.result.text));
+    if (in->verify.n_wrong == 0) {
+        if (!commit(in)) {
+            return false;
+        }
+        put_extension(in, &result);
+        return finish(in);
+    }
+    zc_error(&error, ZCMIG_ERROR_MISMATCH,
+             "%" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT
+             " pages are not here as they were sent: %s",
+             in->verify.n_wrong, in->verify.n_compared, result.result.text);
+    zc_incoming_fail(in, error);
+    put_extension(in, &result);
+    if (write_out(in, zc_deadline_in(LAST_WORDS_MS), -1) < 0) {
+        zc_warning("the source went away before it heard that its RAM is wrong here");
+    }
+    return false;
+}
+
+/* ---------------------------------------------------------------- extensions */
+
+static bool on_session(struct zc_incoming *in, const struct zc_extension *message)
+{
+    GError *error = NULL;
+
+    if (in->has_session || in->phase != ZC_INCOMING_HEAD || in->ram.n_blocks) {
+        return fail_protocol(in, "got SESSION, allowed is one, before RAM");
+    }
+    if (message->session.n_channels > ZC_RECV_CHANNELS_MAX ||
+        message->session.verify > ZC_VERIFY_BEFORE) {
+        zc_error(&error, ZCMIG_ERROR_PROTOCOL,
+                 "SESSION: got %u channels and verify mode %u, allowed are %u and %u",
+                 message->session.n_channels, message->session.verify, ZC_RECV_CHANNELS_MAX,
+                 ZC_VERIFY_BEFORE);
+        return zc_incoming_fail(in, error);
+    }
+    if (in->has_wanted_uuid && memcmp(message->session.uuid, in->wanted_uuid, 16) != 0) {
+        return fail_protocol(in, "SESSION: got the UUID of another session");
+    }
+    in->has_session = in->has_uuid = true;
+    in->peer = *message;
+    return true;
+}
+
+/* The source gives up. */
+static GError *error_of_peer(const struct zc_extension *message)
+{
+    if (message->fail.code == ZCMIG_ERROR_CANCELLED) {
+        return g_error_new(ZCMIG_ERROR, ZCMIG_ERROR_CANCELLED, "cancelled by the source");
+    }
+    return g_error_new(ZCMIG_ERROR, ZCMIG_ERROR_PEER, "the source failed: %s",
+                       message->fail.text);
+}
+
+static bool on_extension(struct zc_incoming *in, const struct zc_stream_event *event)
+{
+    struct zc_extension message;
+    GError *error = NULL;
+
+    if (!atomic_load(&in->session.peer_is_zcmig)) {
+        return fail_protocol(in, "got an extension message before the two had met");
+    }
+    if (!zc_extension_decode(event->command.data, event->command.length, &message, &error)) {
+        return zc_incoming_fail(in, error);
+    }
+    switch (message.type) {
+    case ZC_EXTENSION_SESSION:
+        return on_session(in, &message);
+    case ZC_EXTENSION_FAIL:
+        in->peer_failed = true;
+        return zc_incoming_fail(in, error_of_peer(&message));
+    case ZC_EXTENSION_MANIFEST:
+        if (in->phase == ZC_INCOMING_MANIFEST) {
+            return zc_verify_take(&in->verify, &message, &error) || zc_incoming_fail(in, error);
+        }
+        break;
+    case ZC_EXTENSION_MANIFEST_END:
+        if (in->phase == ZC_INCOMING_MANIFEST) {
+            return on_manifest_end(in, &message);
+        }
+        break;
+    case ZC_EXTENSION_RESULT:
+        break;
+    }
+    zc_error(&error, ZCMIG_ERROR_PROTOCOL, "got extension message %d, not allowed %s",
+             (int)message.type, phase_names[in->phase]);
+    return zc_incoming_fail(in, error);
+}
+
+/* ------------------------------------------------------------------- events */
+
+static bool on_ping(struct zc_incoming *in, const uint8_t *data)
+{
+    uint32_t value;
+
+    if (!in->has_return_path) {
+        return true; /* nobody listens */
+    }
+    memcpy(&value, data, sizeof(value));
+    value = GUINT32_FROM_BE(value);
+    zc_return_put_u32(in->out, ZC_RETURN_PONG, value);
+    if ((value & ZC_HELLO_MASK) == ZC_HELLO_PING) {
+        atomic_store(&in->session.peer_is_zcmig, true);
+        zc_return_put_u32(in->out, ZC_RETURN_PONG, ZC_HELLO_PONG | ZC_EXTENSION_VERSION);
+    }
+    return answer(in);
+}
+
+static bool on_command(struct zc_incoming *in, const struct zc_stream_event *event)
+{
+    GError *error = NULL;
+
+    switch (event->command.command) {
+    case ZC_COMMAND_OPEN_RETURN_PATH:
+        in->has_return_path = true;
+        return true;
+    case ZC_COMMAND_PING:
+        return on_ping(in, event->command.data);
+    case ZC_COMMAND_SWITCHOVER_START:
+        return true;
+    case ZC_EXTENSION_COMMAND:
+        return on_extension(in, event);
+    default:
+        zc_error(&error, ZCMIG_ERROR_UNSUPPORTED,
+                 "the source sent command %u (postcopy or COLO), which is not supported",
+                 event->command.command);
+        return zc_incoming_fail(in, error);
+    }
+}
+
+static bool on_configuration(struct zc_incoming *in, const struct zc_stream_event *event)
+{
+    zc_debug("source machine '%s'", event->configuration.machine);
+    if (in->has_wanted_uuid && event->configuration.has_uuid) {
+        if (memcmp(event->configuration.uuid, in->wanted_uuid, 16) != 0) {
+            return fail_protocol(in, "configuration: got the UUID of another guest");
+        }
+        in->has_uuid = true;
+    }
+    return true;
+}
+
+static bool on_section(struct zc_incoming *in, const struct zc_stream_event *event)
+{
+    GError *error = NULL;
+
+    in->section = event->section.type;
+    if (event->section.is_ram) {
+        return true;
+    }
+    zc_error(&error, ZCMIG_ERROR_UNSUPPORTED,
+             "the source sends the state of device '%s': only RAM is received", event->section.name);
+    return zc_incoming_fail(in, error);
+}
+
+static bool on_ram_eos(struct zc_incoming *in)
+{
+    if (in->section == ZC_SECTION_START) {
+        in->barrier_per_section = !in->flush_in_start && atomic_load(&in->n_channels) > 0;
+    }
+    if (in->barrier_per_section && !zc_incoming_barrier(in)) {
+        return false;
+    }
+    return in->section != ZC_SECTION_END || zc_incoming_end_ram(in);
+}
+
+static bool on_ram_flush(struct zc_incoming *in)
+{
+    in->flush_in_start = in->flush_in_start || in->section == ZC_SECTION_START;
+    return zc_incoming_barrier(in);
+}
+
+static bool on_ram_block(struct zc_incoming *in, const struct zc_stream_event *event)
+{
+    GError *error = NULL;
+
+    return zc_ram_add(&in->ram, event->block.name, NULL, event->block.used_bytes, &error) >= 0 ||
+           zc_incoming_fail(in, error);
+}
+
+static bool skip_payload(struct zc_incoming *in, uint32_t payload_bytes)
+{
+    while (payload_bytes) {
+        size_t n = MIN(in->input.length, (size_t)payload_bytes);
+        zc_input_take(&in->input, n);
+        payload_bytes -= (uint32_t)n;
+        if (payload_bytes && !zc_incoming_more(in)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool on_event(struct zc_incoming *in, const struct zc_stream_event *event)
+{
+    switch (event->type) {
+    case ZC_STREAM_HEADER:
+    case ZC_STREAM_RAM_SIZE:
+        return true;
+    case ZC_STREAM_CONFIGURATION:
+        return on_configuration(in, event);
+    case ZC_STREAM_COMMAND:
+        return on_command(in, event);
+    case ZC_STREAM_SECTION:
+        return on_section(in, event);
+    case ZC_STREAM_RAM_BLOCK:
+        return on_ram_block(in, event);
+    case ZC_STREAM_RAM_PAGE:
+        return zc_incoming_open_ram(in) && zc_incoming_page(in, event);
+    case ZC_STREAM_RAM_ZERO:
+        return zc_incoming_open_ram(in) && zc_incoming_zero(in, event);
+    case ZC_STREAM_RAM_FLUSH:
+        return zc_incoming_open_ram(in) && zc_incoming_flush_pages(in) && on_ram_flush(in);
+    case ZC_STREAM_RAM_EOS:
+        return zc_incoming_open_ram(in) && zc_incoming_flush_pages(in) && on_ram_eos(in);
+    case ZC_STREAM_EOF:
+        return on_eof(in);
+    case ZC_STREAM_DESCRIPTION:
+        return skip_payload(in, event->payload_bytes);
+    }
+    return fail_protocol(in, "an event that nobody expects");
+}
+
+/* Takes the next event.  1 got it, 0 more bytes are needed, -1 reported. */
+static int next_event(struct zc_incoming *in, struct zc_stream_event *event)
+{
+    GError *error = NULL;
+    size_t used = 0;
+
+    switch (zc_stream_decoder_next(in->decoder, in->input.bytes, in->input.length, &used, event,
+                                   &error)) {
+    case ZC_STREAM_GOT:
+        zc_input_take(&in->input, used);
+        return 1;
+    case ZC_STREAM_MORE:
+        return 0;
+    default:
+        zc_incoming_fail(in, error);
+        return -1;
+    }
+}
+
+bool zc_incoming_receive(struct zc_incoming *in)
+{
+    struct zc_stream_event event;
+
+    while (in->phase != ZC_INCOMING_DONE) {
+        int got = next_event(in, &event);
+        if (got < 0 || zc_cause_is_set(&in->session.cause)) {
+            return false;
+        }
+        if (got == 0 && (!zc_incoming_flush_pages(in) || !zc_incoming_more(in))) {
+            return false;
+        }
+        if (got > 0 && !on_event(in, &event)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* --------------------------------------------------------------- last words */
+
+/* Reads on only for FAIL: the reason why connections broke is often one message behind. */
+static void hear_peer(struct zc_incoming *in)
+{
+    zc_deadline deadline = zc_deadline_in(LAST_WORDS_MS);
+    struct zc_stream_event event;
+    struct zc_extension message;
+    size_t used = 0;
+
+    in->input.stall = &in->last_words;
+    while (zc_clock_now_ns() < deadline) {
+        enum zc_stream_result got = zc_stream_decoder_next(in->decoder, in->input.bytes,
+                                                           in->input.length, &used, &event, NULL);
+        if (got == ZC_STREAM_ERROR || (got == ZC_STREAM_MORE && zc_input_more(&in->input) <= 0)) {
+            return;
+        }
+        if (got == ZC_STREAM_MORE) {
+            continue;
+        }
+        zc_input_take(&in->input, used);
+        if (event.type == ZC_STREAM_COMMAND && event.command.command == ZC_EXTENSION_COMMAND &&
+            zc_extension_decode(event.command.data, event.command.length, &message, NULL) &&
+            message.type == ZC_EXTENSION_FAIL) {
+            zc_cause_replace(&in->session.cause, error_of_peer(&message));
+            in->peer_failed = true;
+            return;
+        }
+        for (; event.payload_bytes; event.payload_bytes -= (uint32_t)used) {
+            if (in->input.length == 0 && zc_input_more(&in->input) <= 0) {
+                return;
+            }
+            used = MIN(in->input.length, (size_t)event.payload_bytes);
+            zc_input_take(&in->input, used);
+        }
+    }
+}
+
+/* Reads until the source closes, so that our own close resets nothing that it still has to read. */
+static void drain(struct zc_incoming *in)
+{
+    zc_deadline deadline = zc_deadline_in(LAST_WORDS_MS);
+
+    in->input.stall = &in->last_words;
+    shutdown(in->main_fd, SHUT_WR);
+    do {
+        in->input.length = 0;
+    } while (zc_input_more(&in->input) > 0 && zc_clock_now_ns() < deadline);
+}
+
+void zc_incoming_last_words(struct zc_incoming *in)
+{
+    g_autoptr(GError) cause = zc_cause_copy(&in->session.cause);
+    enum zcmig_error_code code = zc_error_code(cause);
+
+    if (cause && !in->committed) {
+        if (code == ZCMIG_ERROR_DISCONNECTED && atomic_load(&in->session.peer_is_zcmig)) {
+            hear_peer(in);
+        }
+        if (!in->peer_failed && code != ZCMIG_ERROR_MISMATCH) { /* RESULT has said that */
+            struct zc_extension message = { .type = ZC_EXTENSION_FAIL };
+            message.fail.code = (uint8_t)code;
+            g_strlcpy(message.fail.text, cause->message, sizeof(message.fail.text));
+            put_extension(in, &message);
+        }
+        put_shut(in, 1);
+        if (in->out->len && write_out(in, zc_deadline_in(LAST_WORDS_MS), -1) < 0) {
+            zc_debug("the source cannot be told why");
+        }
+    }
+    drain(in);
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The inside of the destination's end: what incoming.c (options, connections,
+ * the end), incoming-stream.c (the main stream's events, verification) and
+ * incoming-ram.c (RAM, channels, barriers) share.  Private to session/.
+ *
+ * Functions return false once the session's cause is set; they report it.
+ */
+#ifndef ZC_SESSION_INCOMING_H
+#define ZC_SESSION_INCOMING_H
+
+#include "guest/guest.h"
+#include "net/addr.h"
+#include "recv/acceptor.h"
+#include "recv/barrier.h"
+#include "recv/input.h"
+#include "recv/place.h"
+#include "recv/reader.h"
+#include "recv/stall.h"
+#include "recv/verify.h"
+#include "session/session.h"
+#include "wire/extension.h"
+#include "wire/stream.h"
+
+/* Pages of the main stream itself are placed so many at a time. */
+#define ZC_INCOMING_PAGES 128
+
+/* How far the main stream is; says where it broke off. */
+enum zc_incoming_phase {
+    ZC_INCOMING_HEAD,     /* before RAM's list of blocks was whole */
+    ZC_INCOMING_RAM,
+    ZC_INCOMING_TAIL,     /* RAM is whole; the end of the stream is missing */
+    ZC_INCOMING_MANIFEST,
+    ZC_INCOMING_DONE,     /* nothing more is needed */
+};
+
+struct zc_incoming_page {
+    uint64_t page;
+    const uint8_t *content; /* in the input's buffer */
+};
+
+struct zc_incoming {
+    zcmig_session session;
+    /* set before start */
+    struct zcmig_recv_options options; /* its strings are not kept */
+    struct zc_addr address;
+    int listen_fd; /* -1: the address is a connected descriptor */
+    bool has_wanted_uuid;
+    uint8_t wanted_uuid[16];
+    struct zc_store *store;
+    /* the caller's thread only */
+    struct zc_stall stall;
+    struct zc_stall last_words; /* patience once the cause is set */
+    struct zc_acceptor *acceptor;
+    int main_fd;
+    int fds[ZC_RECV_CHANNELS_MAX];
+    struct zc_stream_decoder *decoder;
+    GByteArray *out; /* what the return path says next */
+    enum zc_incoming_phase phase;
+    enum zc_section_type section;
+    bool has_return_path;
+    bool has_session;
+    struct zc_extension peer; /* its SESSION message */
+    bool peer_failed;         /* it said so itself */
+    bool has_uuid;            /* that the source told, other than by its channels */
+    bool flush_in_start;
+    bool barrier_per_section; /* every end of a RAM section is one: machine types up to 8.0 */
+    bool said_shut;
+    bool committed;
+    struct zc_ram ram;
+    struct zc_place place;
+    bool has_ram; /* place, barrier and readers are there */
+    struct zc_barrier barrier;
+    struct zc_reader_shared shared;
+    struct zc_reader *readers[ZC_RECV_CHANNELS_MAX];
+    struct zc_verify verify;
+    struct zc_incoming_page pages[ZC_INCOMING_PAGES]; /* not placed yet, of one block */
+    unsigned int n_pages;
+    uint32_t pages_block;
+    int64_t readers_cpu_ns;
+    /* atomic; writer: the caller's thread */
+    struct zc_input input; /* its wire_bytes */
+    _Atomic unsigned int n_channels;
+    _Atomic uint64_t main_normal;
+    _Atomic uint64_t main_zero;
+    /* atomic; writers: the readers */
+    struct zc_reader_counters counters[ZC_RECV_CHANNELS_MAX];
+};
+
+/* Takes @error as the session's cause.  Returns false, always. */
+bool zc_incoming_fail(struct zc_incoming *in, GError *error);
+
+/* Reads more of the main stream.  False: reported, with the phase it ended in. */
+bool zc_incoming_more(struct zc_incoming *in);
+
+/* ---- incoming-ram.c */
+
+/* The list of blocks is whole: memory, channels, readers. */
+bool zc_incoming_open_ram(struct zc_incoming *in);
+
+/* A page of the main stream; its content is the next bytes of the input. */
+bool zc_incoming_page(struct zc_incoming *in, const struct zc_stream_event *event);
+bool zc_incoming_zero(struct zc_incoming *in, const struct zc_stream_event *event);
+
+/* Places the pages that wait for it.  Before the input's buffer moves, and before a barrier. */
+bool zc_incoming_flush_pages(struct zc_incoming *in);
+
+bool zc_incoming_barrier(struct zc_incoming *in);
+
+/* RAM END was read to its end. */
+bool zc_incoming_end_ram(struct zc_incoming *in);
+
+/* Joins the readers that run.  The cause is set, or RAM is whole. */
+void zc_incoming_stop_readers(struct zc_incoming *in);
+
+/* ---- incoming-stream.c */
+
+/* The whole main stream. */
+bool zc_incoming_receive(struct zc_incoming *in);
+
+/* After a failure: tells the source why, or hears its own reason.  Bounded. */
+void zc_incoming_last_words(struct zc_incoming *in);
+
+#endif

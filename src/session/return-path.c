@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "net/io.h"
+#include "session/return-path.h"
+#include "wire/stream.h"
+
+#define BUFFER_BYTES (2 * (4 + ZC_RETURN_DATA_BYTES_MAX))
+
+struct zc_return_path {
+    /* set before start */
+    int fd;
+    int stop_fd;
+    struct zc_cause *cause;
+    GThread *thread;
+    /* under lock; each wait looks at one of them */
+    GMutex lock;
+    GCond changed;
+    bool has_pong;
+    bool is_zcmig;
+    bool has_answer;    /* SHUT 0, or a RESULT that says that RAM is wrong there */
+    int64_t answered_ns;
+    bool has_result;
+    struct zc_extension result;
+    GError *peer_error; /* what the destination said of itself */
+    bool closed;
+    /* written at the thread's end, read after the join */
+    int64_t cpu_ns;
+};
+
+/* A failure of the peer in our words; its own message stays in it. */
+static GError *error_of_peer(const struct zc_extension *message)
+{
+    if (message->fail.code == ZCMIG_ERROR_CANCELLED) {
+        return g_error_new(ZCMIG_ERROR, ZCMIG_ERROR_CANCELLED, "cancelled by the destination");
+    }
+    return g_error_new(ZCMIG_ERROR, ZCMIG_ERROR_PEER, "the destination failed: %s",
+                       message->fail.text);
+}
+
+static void take_answer(struct zc_return_path *path)
+{
+    if (!path->has_answer) {
+        path->has_answer = true;
+        path->answered_ns = zc_clock_now_ns();
+    }
+}
+
+static bool on_extension(struct zc_return_path *path, const struct zc_return_message *message,
+                         GError **error)
+{
+    struct zc_extension extension;
+
+    if (!zc_extension_decode(message->data, message->length, &extension, error)) {
+        return false;
+    }
+    switch (extension.type) {
+    case ZC_EXTENSION_FAIL:
+        if (!path->peer_error) {
+            path->peer_error = error_of_peer(&extension);
+        }
+        return true;
+    case ZC_EXTENSION_RESULT:
+        path->result = extension;
+        path->has_result = true;
+        if (extension.result.n_wrong) {
+            take_answer(path); /* with verify=before there is no SHUT 0 then */
+        }
+        return true;
+    default:
+        return zc_error(error, ZCMIG_ERROR_PROTOCOL,
+                        "return path: got extension message %d, allowed are FAIL and RESULT",
+                        (int)extension.type);
+    }
+}
+
+static bool on_message(struct zc_return_path *path, const struct zc_return_message *message,
+                       GError **error)
+{
+    switch (message->type) {
+    case ZC_RETURN_PONG:
+        if ((message->value & ZC_HELLO_MASK) == ZC_HELLO_PONG) {
+            path->is_zcmig = true;
+        } else if (message->value == 1) {
+            path->has_pong = true;
+        }
+        return true;
+    case ZC_RETURN_SHUT:
+        if (message->value == 0) {
+            take_answer(path);
+        } else if (!path->peer_error && !path->has_answer) {
+            path->peer_error = g_error_new(ZCMIG_ERROR, ZCMIG_ERROR_PEER,
+                                           "the destination failed with code %u", message->value);
+        }
+        return true;
+    case ZC_RETURN_EXTENSION:
+        if (path->is_zcmig) {
+            return on_extension(path, message, error);
+        }
+        break;
+    case ZC_RETURN_SWITCHOVER_ACK:
+        return true; /* we did not wait for it */
+    default:
+        break;
+    }
+    return zc_error(error, ZCMIG_ERROR_PROTOCOL,
+                    "return path: got a message of type %u, which nobody asked for", message->type);
+}
+
+/* Decodes what is whole in @buffer and moves the rest to its front. */
+static bool on_bytes(struct zc_return_path *path, uint8_t *buffer, size_t *length, GError **error)
+{
+    struct zc_return_message message;
+    enum zc_stream_result got;
+    size_t done = 0, used;
+
+    g_mutex_lock(&path->lock);
+    do {
+        got = zc_return_decode(buffer + done, *length - done, &used, &message, error);
+        if (got == ZC_STREAM_GOT) {
+            got = on_message(path, &message, error) ? ZC_STREAM_GOT : ZC_STREAM_ERROR;
+            done += used;
+        }
+    } while (got == ZC_STREAM_GOT);
+    g_cond_broadcast(&path->changed);
+    g_mutex_unlock(&path->lock);
+    *length -= done;
+    memmove(buffer, buffer + done, *length);
+    return got != ZC_STREAM_ERROR;
+}
+
+/* The destination closed, or the connection broke: an error unless it had said all. */
+static void on_end(struct zc_return_path *path, ssize_t ret, GError *error)
+{
+    g_mutex_lock(&path->lock);
+    path->closed = true;
+    if (path->peer_error) {
+        g_clear_error(&error);
+        zc_cause_report(path->cause, g_error_copy(path->peer_error));
+    } else if (error) {
+        zc_cause_report(path->cause, error);
+    } else if (ret != -ECANCELED && !path->has_answer) {
+        if (ret < 0) {
+            zc_error_errno(&error, ZCMIG_ERROR_DISCONNECTED, (int)ret,
+                           "the main connection broke");
+        } else {
+            zc_error(&error, ZCMIG_ERROR_DISCONNECTED,
+                     "the destination closed the main connection before it had the RAM");
+        }
+        zc_cause_report(path->cause, error);
+    }
+    g_cond_broadcast(&path->changed);
+    g_mutex_unlock(&path->lock);
+}
+
+static gpointer path_run(gpointer data)
+{
+    struct zc_return_path *path = data;
+    uint8_t buffer[BUFFER_BYTES];
+    size_t length = 0;
+    GError *error = NULL;
+    ssize_t n;
+
+    do {
+        n = zc_io_read_some(path->fd, buffer + length, sizeof(buffer) - length, ZC_DEADLINE_NEVER,
+                            path->stop_fd);
+        if (n > 0) {
+            length += (size_t)n;
+            if (!on_bytes(path, buffer, &length, &error)) {
+                break;
+            }
+            if (path->peer_error) {
+                break;
+            }
+        }
+    } while (n > 0);
+    on_end(path, n, error);
+    path->cpu_ns = zc_clock_thread_cpu_ns();
+    return NULL;
+}
+
+struct zc_return_path *zc_return_path_start(int fd, struct zc_cause *cause, GError **error)
+{
+    struct zc_return_path *path = g_new0(struct zc_return_path, 1);
+
+    path->fd = fd;
+    path->cause = cause;
+    g_mutex_init(&path->lock);
+    g_cond_init(&path->changed);
+    path->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (path->stop_fd < 0) {
+        zc_error_errno(error, ZCMIG_ERROR_FAILED, errno, "cannot create an eventfd");
+    } else {
+        path->thread = g_thread_try_new("zcmig-return", path_run, path, error);
+    }
+    if (!path->thread) {
+        zc_return_path_stop(path);
+        return NULL;
+    }
+    return path;
+}
+
+/* Waits until *@what is set.  False when the session or the connection ended first. */
+static bool wait_for(struct zc_return_path *path, const bool *what, zc_deadline deadline,
+                     const char *name)
+{
+    bool timely = true;
+
+    g_mutex_lock(&path->lock);
+    while (!*what && timely && !path->closed && !zc_cause_is_set(path->cause)) {
+        /* The cause has no condition of its own; a tenth of a second late is soon enough. */
+        zc_deadline soon = MIN(deadline, zc_deadline_in(100));
+        if (!g_cond_wait_until(&path->changed, &path->lock, soon / 1000)) {
+            timely = zc_clock_now_ns() < deadline;
+        }
+    }
+    bool got = *what;
+    bool closed = path->closed;
+    g_mutex_unlock(&path->lock);
+    if (!got && !zc_cause_is_set(path->cause)) {
+        GError *error = NULL;
+        if (closed) {
+            zc_error(&error, ZCMIG_ERROR_DISCONNECTED,
+                     "the destination closed the main connection before %s", name);
+        } else {
+            zc_error(&error, ZCMIG_ERROR_TIMEOUT, "waited too long for %s", name);
+        }
+        zc_cause_report(path->cause, error);
+    }
+    return got;
+}
+
+bool zc_return_path_wait_hello(struct zc_return_path *path, zc_deadline deadline,
+                               bool *is_zcmig_out)
+{
+    if (!wait_for(path, &path->has_pong, deadline, "the destination's answer to PING")) {
+        return false;
+    }
+    *is_zcmig_out = path->is_zcmig;
+    return true;
+}
+
+int64_t zc_return_path_wait_answer(struct zc_return_path *path, zc_deadline deadline)
+{
+    return wait_for(path, &path->has_answer, deadline,
+                    "the destination's word that it has the RAM")
+               ? path->answered_ns
+               : 0;
+}
+
+bool zc_return_path_wait_result(struct zc_return_path *path, zc_deadline deadline,
+                                struct zc_extension *result_out)
+{
+    if (!wait_for(path, &path->has_result, deadline, "the destination's verdict")) {
+        return false;
+    }
+    *result_out = path->result;
+    return true;
+}
+
+GError *zc_return_path_linger(struct zc_return_path *path, zc_deadline deadline)
+{
+    GError *copy;
+
+    g_mutex_lock(&path->lock);
+    while (!path->closed && g_cond_wait_until(&path->changed, &path->lock, deadline / 1000)) {
+    }
+    copy = path->peer_error ? g_error_copy(path->peer_error) : NULL;
+    g_mutex_unlock(&path->lock);
+    return copy;
+}
+
+int64_t zc_return_path_stop(struct zc_return_path *path)
+{
+    const uint64_t one = 1;
+
+    if (!path) {
+        return 0;
+    }
+    if (path->thread) {
+        if (write(path->stop_fd, &one, sizeof(one)) < 0) {
+            zc_debug("cannot stop the return path: %s", g_strerror(errno));
+        }
+        g_thread_join(path->thread);
+    }
+    int64_t cpu_ns = path->cpu_ns;
+    if (path->stop_fd >= 0) {
+        close(path->stop_fd);
+    }
+    g_clear_error(&path->peer_error);
+    g_mutex_clear(&path->lock);
+    g_cond_clear(&path->changed);
+    g_free(path);
+    return cpu_ns;
+}

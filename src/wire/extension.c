@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Design: a type byte, fixed fields, and at most one field of free length at
+ * the end (digests or text), whose length is what the command around the
+ * message says.  A message with bytes too few or too many is refused.
+ */
+#include "config.h"
+
+#include "base/error.h"
+#include "wire/bytes.h"
+#include "wire/extension.h"
+
+#define DIGEST_BYTES 8u
+#define TEXT_MAX (ZC_EXTENSION_TEXT_BYTES - 1)
+/* A multifd channel's id is one byte. */
+#define CHANNELS_MAX 256u
+/* No page lies beyond 2^63 bytes. */
+#define PAGES_MAX ((uint64_t)INT64_MAX / ZC_WIRE_PAGE_BYTES)
+
+static void put_text(GByteArray *out, const char text[static ZC_EXTENSION_TEXT_BYTES])
+{
+    g_byte_array_append(out, (const uint8_t *)text, (guint)strnlen(text, TEXT_MAX));
+}
+
+void zc_extension_put(GByteArray *out, const struct zc_extension *message)
+{
+    zc_append_u8(out, (uint8_t)message->type);
+    switch (message->type) {
+    case ZC_EXTENSION_SESSION:
+        g_byte_array_append(out, message->session.uuid, sizeof(message->session.uuid));
+        zc_append_u16(out, message->session.n_channels);
+        zc_append_u8(out, message->session.verify);
+        zc_append_u64(out, message->session.exact_bytes);
+        return;
+    case ZC_EXTENSION_MANIFEST:
+        g_assert(message->manifest.n_digests >= 1 &&
+                 message->manifest.n_digests <= ZC_EXTENSION_DIGESTS_MAX);
+        zc_append_u32(out, message->manifest.block);
+        zc_append_u64(out, message->manifest.first_page);
+        zc_append_u32(out, message->manifest.n_digests);
+        if (message->manifest.digests) {
+            g_byte_array_append(out, message->manifest.digests,
+                                message->manifest.n_digests * DIGEST_BYTES);
+        }
+        return;
+    case ZC_EXTENSION_MANIFEST_END:
+        zc_append_u64(out, message->manifest_end.n_pages);
+        return;
+    case ZC_EXTENSION_FAIL:
+        zc_append_u8(out, message->fail.code);
+        put_text(out, message->fail.text);
+        return;
+    case ZC_EXTENSION_RESULT:
+        zc_append_u64(out, message->result.n_pages);
+        zc_append_u64(out, message->result.n_wrong);
+        put_text(out, message->result.text);
+        return;
+    }
+    g_assert_not_reached();
+}
+
+static bool decode_session(struct zc_cursor *cursor, struct zc_extension *out, GError **error)
+{
+    const uint8_t *uuid;
+
+    if (!zc_cursor_bytes(cursor, sizeof(out->session.uuid), &uuid) ||
+        !zc_cursor_u16(cursor, &out->session.n_channels) ||
+        !zc_cursor_u8(cursor, &out->session.verify) ||
+        !zc_cursor_u64(cursor, &out->session.exact_bytes)) {
+        return zc_error(error, ZCMIG_ERROR_PROTOCOL, "extension SESSION is too short");
+    }
+    memcpy(out->session.uuid, uuid, sizeof(out->session.uuid));
+    if (out->session.n_channels > CHANNELS_MAX) {
+        return zc_error(error, ZCMIG_ERROR_PROTOCOL,
+                        "extension SESSION: got %u channels, allowed are %u",
+                        out->session.n_channels, CHANNELS_MAX);
+    }
+    if (out->session.verify > ZC_VERIFY_BEFORE) {
+        return zc_error(error, ZCMIG_ERROR_PROTOCOL,
+                        "extension SESSION: got verify mode %u, allowed are 0 to %u",
+                        out->session.verify, ZC_VERIFY_BEFORE);
+    }
+    if (out->session.exact_bytes > INT64_MAX) {
+        return zc_error(error, ZCMIG_ERROR_PROTOCOL,
+                        "extension SESSION: got an image of 0x%" G_GINT64_MODIFIER
+                        "x bytes, allowed are less than 2^63",
+                        out->session.exact_bytes);
+    }
+    return true;
+}
+
+static bool decode_manifest(struct zc_cursor *cursor, struct zc_extension *out, GError **error)
+{
+    if (!zc_cursor_u32(cursor, &out->manifest.block) ||
+        !zc_cursor_u64(cursor, &out->manifest.first_page) ||
+        !zc_cursor_u32(cursor, &out->manifest.n_digests)) {
+        return zc_error(error, ZCMIG_ERROR_PROTOCOL, "extension MANIFEST is too short");
+    }
+    if (out->manifest.n_digests < 1 || out->manifest.n_digests > ZC_EXTENSION_DIGESTS_MAX) {
+        return zc_error(error, ZCMIG_ERROR_PROTOCOL,
+                        "extension MANIFEST: got %u digests, allowed are 1 to %u",
+                        out->manifest.n_digests, ZC_EXTENSION_DIGESTS_MAX);
+    }
+    if (out->manifest.first_page > PAGES_MAX - out->manifest.n_digests) {
+        return zc_error(error, ZCMIG_ERROR_PROTOCOL,
+                        "extension MANIFEST: got first page 0x%" G_GINT64_MODIFIER
+                        "x, allowed are pages below 2^63 bytes",
+                        out->manifest.first_page);
+    }
+    if (!zc_cursor_bytes(cursor, (size_t)out->manifest.n_digests * DIGEST_BYTES,
+                         &out->manifest.digests)) {
+        return zc_error(error, ZCMIG_ERROR_PROTOCOL,
+                        "extension MANIFEST: got %zu bytes of digests, allowed are %u",
+                        cursor->left, out->manifest.n_digests * DIGEST_BYTES);
+    }
+    return true;
+}
+
+static bool decode_text(struct zc_cursor *cursor, char text_out[static ZC_EXTENSION_TEXT_BYTES],
+                        const char *what, GError **error)
+{
+    size_t length = cursor->left;
+    const uint8_t *in;
+
+    if (length > TEXT_MAX || !zc_cursor_bytes(cursor, length, &in)) {
+        return zc_error(error, ZCMIG_ERROR_PROTOCOL,
+                        "extension %s: got a text of %zu bytes, allowed are %d", what, length,
+                        TEXT_MAX);
+    }
+    for (size_t i = 0; i < length; i++) {
+        text_out[i] = zc_is_printable(in[i]) ? (char)in[i] : '?';
+    }
+    text_out[length] = '\0';
+    return true;
+}
+
+static bool decode_fail(struct zc_cursor *cursor, struct zc_extension *out, GError **error)
+{
+    if (!zc_cursor_u8(cursor, &out->fail.code)) {
+        return zc_error(error, ZCMIG_ERROR_PROTOCOL, "extension FAIL is too short");
+    }
+    if (out->fail.code > ZCMIG_ERROR_TIMEOUT) {
+        return zc_error(error, ZCMIG_ERROR_PROTOCOL,
+                        "extension FAIL: got code %u, allowed are 0 to %d", out->fail.code,
+                        ZCMIG_ERROR_TIMEOUT);
+    }
+    return decode_text(cursor, out->fail.text, "FAIL", error);
+}
+
+static bool decode_result(struct zc_cursor *cursor, struct zc_extension *out, GError **error)
+{
+    if (!zc_cursor_u64(cursor, &out->result.n_pages) ||
+        !zc_cursor_u64(cursor, &out->result.n_wrong)) {
+        return zc_error(error, ZCMIG_ERROR_PROTOCOL, "extension RESULT is too short");
+    }
+    return decode_text(cursor, out->result.text, "RESULT", error);
+}
+
+static bool decode_fields(struct zc_cursor *cursor, struct zc_extension *out, uint8_t type,
+                          GError **error)
+{
+    switch (type) {
+    case ZC_EXTENSION_SESSION:
+        return decode_session(cursor, out, error);
+    case ZC_EXTENSION_MANIFEST:
+        return decode_manifest(cursor, out, error);
+    case ZC_EXTENSION_MANIFEST_END:
+        return zc_cursor_u64(cursor, &out->manifest_end.n_pages) ||
+               zc_error(error, ZCMIG_ERROR_PROTOCOL, "extension MANIFEST_END is too short");
+    case ZC_EXTENSION_FAIL:
+        return decode_fail(cursor, out, error);
+    case ZC_EXTENSION_RESULT:
+        return decode_result(cursor, out, error);
+    default:
+        return zc_error(error, ZCMIG_ERROR_PROTOCOL,
+                        "extension: got message type %u, allowed are %d to %d", type,
+                        ZC_EXTENSION_SESSION, ZC_EXTENSION_RESULT);
+    }
+}
+
+bool zc_extension_decode(const uint8_t *bytes, size_t length, struct zc_extension *message_out,
+                         GError **error)
+{
+    struct zc_cursor cursor = {bytes, length};
+    uint8_t type;
+
+    if (!zc_cursor_u8(&cursor, &type)) {
+        return zc_error(error, ZCMIG_ERROR_PROTOCOL, "extension: got an empty message");
+    }
+    struct zc_extension message = {.type = (enum zc_extension_type)type};
+    if (!decode_fields(&cursor, &message, type, error)) {
+        return false;
+    }
+    if (cursor.left) {
+        return zc_error(error, ZCMIG_ERROR_PROTOCOL,
+                        "extension: message type %u has %zu bytes too many", type, cursor.left);
+    }
+    *message_out = message;
+    return true;
+}
