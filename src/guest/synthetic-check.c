@@ -56,13 +56,13 @@ static enum zc_synthetic_fault judge_stamp(const struct zc_stamp *stamp, uint64_
 }
 
 static void check_page(const uint8_t *host, uint64_t number, uint32_t writer,
-                       const struct expected *expected,
-                       const struct zc_synthetic_options *options,
+                       const struct expected *expected, const struct zc_synthetic_options *options,
                        struct zc_synthetic_report *report)
 {
     struct zc_stamp stamp;
-    struct zc_synthetic_finding finding = {
-        .page = number, .expected = expected->sequence, .fault = ZC_SYNTHETIC_FAULTS};
+    struct zc_synthetic_finding finding = { .page = number,
+                                            .expected = expected->sequence,
+                                            .fault = ZC_SYNTHETIC_FAULTS };
     bool starts_zero = zc_synthetic_starts_zero(options, number);
 
     switch (zc_stamp_read(host + number * ZC_PAGE_BYTES, options->seed, &stamp, &finding.other)) {
@@ -106,7 +106,7 @@ static uint64_t count_faults(const struct zc_synthetic_report *report)
 uint64_t zc_synthetic_check(const struct zc_ram *ram, const struct zc_synthetic_state *state,
                             struct zc_synthetic_report *report)
 {
-    *report = (struct zc_synthetic_report){.pages = zc_ram_pages(ram)};
+    *report = (struct zc_synthetic_report){ .pages = zc_ram_pages(ram) };
     if (ram->n_blocks != 1 || ram->blocks[0].used_bytes != state->options.size_bytes ||
         !zc_synthetic_options_check(&state->options, 0, NULL)) {
         report->counts[ZC_SYNTHETIC_FOREIGN] = report->pages;

@@ -22,8 +22,8 @@ static bool parse_fraction(const char *key, const char *text, uint32_t *ppm_out,
     double fraction = g_ascii_isdigit(text[0]) || text[0] == '.' ? g_ascii_strtod(text, &end) : -1;
 
     if (!end || *end || !(fraction >= 0 && fraction <= 1)) {
-        return zc_error(error, USAGE, "guest: %s: got '%s', allowed is a fraction from 0 to 1",
-                        key, text);
+        return zc_error(error, USAGE, "guest: %s: got '%s', allowed is a fraction from 0 to 1", key,
+                        text);
     }
     *ppm_out = (uint32_t)lround(fraction * ZC_SYNTHETIC_PPM);
     return true;
@@ -53,7 +53,8 @@ static bool set_dirty(struct zc_synthetic_options *options, const char *value, G
 static bool set_pattern(struct zc_synthetic_options *options, const char *value, GError **error)
 {
     static const char *const names[] = {
-        [ZC_SYNTHETIC_SEQ] = "seq", [ZC_SYNTHETIC_RANDOM] = "random", [ZC_SYNTHETIC_ZIPF] = "zipf"};
+        [ZC_SYNTHETIC_SEQ] = "seq", [ZC_SYNTHETIC_RANDOM] = "random", [ZC_SYNTHETIC_ZIPF] = "zipf"
+    };
 
     for (unsigned int i = 0; i < G_N_ELEMENTS(names); i++) {
         if (g_str_equal(value, names[i])) {
@@ -107,8 +108,8 @@ static bool set_memory(struct zc_synthetic_options *options, const char *value, 
 }
 
 static const struct key keys[] = {
-    {"dirty", set_dirty},     {"pattern", set_pattern}, {"fill", set_fill},
-    {"writers", set_writers}, {"seed", set_seed},       {"memory", set_memory},
+    { "dirty", set_dirty },     { "pattern", set_pattern }, { "fill", set_fill },
+    { "writers", set_writers }, { "seed", set_seed },       { "memory", set_memory },
 };
 
 static bool set_word(struct zc_synthetic_options *options, const char *word, GError **error)
@@ -147,8 +148,8 @@ bool zc_synthetic_options_check(const struct zc_synthetic_options *options, int 
                         " bytes, allowed are multiples of %u, a page for each writer, 16T at most",
                         options->size_bytes, ZC_PAGE_BYTES);
     }
-    if ((unsigned int)options->pattern > ZC_SYNTHETIC_HOT ||
-        options->hot_ppm > ZC_SYNTHETIC_PPM || options->zero_ppm > ZC_SYNTHETIC_PPM ||
+    if ((unsigned int)options->pattern > ZC_SYNTHETIC_HOT || options->hot_ppm > ZC_SYNTHETIC_PPM ||
+        options->zero_ppm > ZC_SYNTHETIC_PPM ||
         (options->pattern == ZC_SYNTHETIC_HOT && options->hot_ppm == 0)) {
         return zc_error(error, error_code,
                         "guest: got pattern %u, hot %u, zero %u, allowed are patterns to %u and "
@@ -162,12 +163,12 @@ bool zc_synthetic_options_check(const struct zc_synthetic_options *options, int 
 bool zc_synthetic_options_parse(const char *uri, struct zc_synthetic_options *options_out,
                                 GError **error)
 {
-    struct zc_synthetic_options options = {
-        .pattern = ZC_SYNTHETIC_RANDOM, .writers = 1, .seed = 1};
+    struct zc_synthetic_options options = { .pattern = ZC_SYNTHETIC_RANDOM,
+                                            .writers = 1,
+                                            .seed = 1 };
 
     if (!g_str_has_prefix(uri, "guest:")) {
-        return zc_error(error, USAGE, "guest: got '%s', allowed is guest:SIZE[,KEY=VALUE...]",
-                        uri);
+        return zc_error(error, USAGE, "guest: got '%s', allowed is guest:SIZE[,KEY=VALUE...]", uri);
     }
     g_auto(GStrv) words = g_strsplit(uri + strlen("guest:"), ",", -1);
     if (!zc_size_parse(words[0] ? words[0] : "", "guest: size", &options.size_bytes, error)) {

@@ -7,6 +7,8 @@
  */
 #include "config.h"
 
+#include <string.h>
+
 #include "guest/synthetic-page.h"
 #include "mem/digest.h"
 
@@ -28,37 +30,31 @@ static uint64_t content_base(const struct zc_stamp *stamp, uint64_t seed)
            stamp->history;
 }
 
+/* A line as one vector: each line is the one before it plus a constant line. */
+typedef uint64_t line_vector __attribute__((vector_size(LINE_WORDS * 8), may_alias));
+
 ZC_TARGET_CLONES
-static void write_lines(uint64_t *words, const uint64_t *stamp_words, uint64_t base)
+static void write_lines(line_vector *lines, const line_vector *first, const line_vector *step)
 {
-    for (unsigned int line = 0; line < WORDS; line += LINE_WORDS) {
-        for (unsigned int i = 0; i < STAMP_WORDS; i++) {
-            words[line + i] = stamp_words[i];
-        }
-        for (unsigned int i = STAMP_WORDS; i < LINE_WORDS; i++) {
-            words[line + i] = base + (line + i) * STEP;
-        }
+    line_vector line = *first;
+
+    for (unsigned int i = 0; i < WORDS / LINE_WORDS; i++) {
+        lines[i] = line;
+        line += *step;
     }
 }
 
 void zc_stamp_write(uint8_t *page, const struct zc_stamp *stamp, uint64_t seed)
 {
-    const uint64_t stamp_words[STAMP_WORDS] = {who_of(stamp), stamp->sequence, stamp->history};
+    uint64_t base = content_base(stamp, seed);
+    line_vector first = { who_of(stamp), stamp->sequence, stamp->history };
+    line_vector step = { 0 };
 
-    write_lines((uint64_t *)(void *)page, stamp_words, content_base(stamp, seed));
-}
-
-/* Whether all of the line is what @stamp says. */
-static bool line_follows(const uint64_t *words, unsigned int line, const struct zc_stamp *stamp,
-                         uint64_t base)
-{
-    uint64_t wrong = (words[line] ^ who_of(stamp)) | (words[line + 1] ^ stamp->sequence) |
-                     (words[line + 2] ^ stamp->history);
-
-    for (unsigned int i = line + STAMP_WORDS; i < line + LINE_WORDS; i++) {
-        wrong |= words[i] ^ (base + i * STEP);
+    for (unsigned int i = STAMP_WORDS; i < LINE_WORDS; i++) {
+        first[i] = base + i * STEP;
+        step[i] = LINE_WORDS * STEP;
     }
-    return wrong == 0;
+    write_lines((line_vector *)(void *)page, &first, &step);
 }
 
 static bool any_line_has_magic(const uint64_t *words)
@@ -81,7 +77,7 @@ enum zc_stamp_kind zc_stamp_read(const uint8_t *page, uint64_t seed, struct zc_s
         .sequence = words[1],
         .history = words[2],
     };
-    uint64_t base = content_base(&stamp, seed);
+    uint8_t whole[ZC_PAGE_BYTES] __attribute__((aligned(64)));
 
     *stamp_out = stamp;
     *other_out = stamp.sequence;
@@ -91,8 +87,9 @@ enum zc_stamp_kind zc_stamp_read(const uint8_t *page, uint64_t seed, struct zc_s
     if (!any_line_has_magic(words)) {
         return ZC_STAMP_FOREIGN;
     }
+    zc_stamp_write(whole, &stamp, seed);
     for (unsigned int line = 0; line < WORDS; line += LINE_WORDS) {
-        if (!line_follows(words, line, &stamp, base)) {
+        if (memcmp(words + line, whole + line * 8, LINE_WORDS * 8) != 0) {
             *other_out = words[line + 1];
             return ZC_STAMP_TORN;
         }
@@ -123,8 +120,8 @@ static uint64_t greatest_common_divisor(uint64_t a, uint64_t b)
     return a;
 }
 
-void zc_walk_init(struct zc_walk *walk, const struct zc_synthetic_options *options,
-                  uint32_t writer, uint64_t key)
+void zc_walk_init(struct zc_walk *walk, const struct zc_synthetic_options *options, uint32_t writer,
+                  uint64_t key)
 {
     uint64_t pages = options->size_bytes / ZC_PAGE_BYTES;
     uint64_t n_own = (pages - writer + options->writers - 1) / options->writers;
@@ -139,9 +136,8 @@ void zc_walk_init(struct zc_walk *walk, const struct zc_synthetic_options *optio
         .scatter = n_own * 5 / 8 + 1,
     };
     if (walk->pattern == ZC_SYNTHETIC_HOT) {
-        walk->n_walk = MAX((uint64_t)((unsigned __int128)n_own * options->hot_ppm /
-                                      ZC_SYNTHETIC_PPM),
-                           1);
+        walk->n_walk =
+            MAX((uint64_t)((unsigned __int128)n_own * options->hot_ppm / ZC_SYNTHETIC_PPM), 1);
     }
     while (greatest_common_divisor(walk->scatter, walk->n_walk) != 1) {
         walk->scatter++;

@@ -55,7 +55,8 @@ enum zc_stamp_kind {
     ZC_STAMP_FOREIGN, /* no line has a stamp */
 };
 
-/* *@stamp_out is that of the first line, *@other_out the sequence of the first line that differs. */
+/* *@stamp_out is that of the first line, *@other_out the sequence of the first line that differs.
+ */
 enum zc_stamp_kind zc_stamp_read(const uint8_t *page, uint64_t seed, struct zc_stamp *stamp_out,
                                  uint64_t *other_out);
 
@@ -73,8 +74,8 @@ struct zc_walk {
     uint64_t scatter; /* zipf: a factor without common divisor with n_walk */
 };
 
-void zc_walk_init(struct zc_walk *walk, const struct zc_synthetic_options *options,
-                  uint32_t writer, uint64_t key);
+void zc_walk_init(struct zc_walk *walk, const struct zc_synthetic_options *options, uint32_t writer,
+                  uint64_t key);
 
 /* Index of the page in the writer's own pages that write number @sequence (from 1) goes to. */
 uint64_t zc_walk_index(const struct zc_walk *walk, uint64_t sequence);

@@ -101,7 +101,7 @@ static bool load_writers(const uint8_t *bytes, struct zc_synthetic_state *state,
 bool zc_synthetic_load_state(const uint8_t *bytes, size_t length,
                              struct zc_synthetic_state *state_out, GError **error)
 {
-    struct zc_synthetic_state state = {.boot_id = {0}};
+    struct zc_synthetic_state state = { .boot_id = { 0 } };
 
     if (length < HEAD_BYTES || get32(bytes) != MAGIC) {
         return zc_error(error, ZCMIG_ERROR_PROTOCOL,

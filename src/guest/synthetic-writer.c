@@ -24,8 +24,7 @@ void zc_pacer_init(struct zc_pacer *pacer, uint64_t bytes_per_s, int64_t now_ns)
     uint64_t at_least = bytes_per_s > 0;
 
     *pacer = (struct zc_pacer){
-        .page_rate_milli =
-            limited ? MAX(bytes_per_s * 1000 / ZC_PAGE_BYTES, at_least) : UINT64_MAX,
+        .page_rate_milli = limited ? MAX(bytes_per_s * 1000 / ZC_PAGE_BYTES, at_least) : UINT64_MAX,
         .due_ns = now_ns,
     };
 }

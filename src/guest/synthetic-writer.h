@@ -28,7 +28,7 @@ struct zc_pacer {
     uint64_t page_rate_milli; /* writes in 1000 s; 0: none; UINT64_MAX: no limit */
     unsigned int throttle;    /* percent */
     int64_t due_ns;
-    uint64_t remainder;       /* of the division below, so that no rate drifts */
+    uint64_t remainder; /* of the division below, so that no rate drifts */
 };
 
 /* @bytes_per_s of this writer; ZC_SYNTHETIC_DIRTY_MAX: no limit. */

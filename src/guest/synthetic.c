@@ -222,12 +222,11 @@ static void start_writer(struct zc_synthetic *guest, uint32_t index,
     writer->crew = &guest->crew;
     zc_walk_init(&writer->walk, &guest->options, index, state->key);
     /* What does not divide evenly is the first writer's. */
-    uint64_t share = rate / guest->options.writers +
-                     (index == 0 ? rate % guest->options.writers : 0);
+    uint64_t share =
+        rate / guest->options.writers + (index == 0 ? rate % guest->options.writers : 0);
     zc_pacer_init(&writer->pacer, rate == ZC_SYNTHETIC_DIRTY_MAX ? rate : share, now_ns);
     writer->writes = state->writes;
-    writer->last_write_ns =
-        same_clock && state->last_write_ns <= now_ns ? state->last_write_ns : 0;
+    writer->last_write_ns = same_clock && state->last_write_ns <= now_ns ? state->last_write_ns : 0;
     writer->thread = g_thread_new("zc-writer", zc_writer_thread, writer);
 }
 
@@ -245,7 +244,8 @@ struct zc_synthetic *zc_synthetic_new(const struct zc_synthetic_options *options
     fill_ram(guest);
     for (uint32_t i = 0; i < options->writers; i++) {
         struct zc_synthetic_writer_state state = {
-            .key = zc_stamp_mix(options->seed + UINT64_C(0xa0761d6478bd642f) * (i + 1))};
+            .key = zc_stamp_mix(options->seed + UINT64_C(0xa0761d6478bd642f) * (i + 1))
+        };
         start_writer(guest, i, &state, true);
     }
     zc_synthetic_pause(guest, ZC_DEADLINE_NEVER); /* they begin parked, but have to get there */
@@ -379,8 +379,8 @@ void zc_synthetic_resume(struct zc_synthetic *guest)
 static bool is_paused(struct zc_synthetic *guest)
 {
     g_mutex_lock(&guest->crew.lock);
-    bool paused = guest->crew.want == ZC_WRITER_PARK &&
-                  guest->crew.n_parked == guest->options.writers;
+    bool paused =
+        guest->crew.want == ZC_WRITER_PARK && guest->crew.n_parked == guest->options.writers;
     g_mutex_unlock(&guest->crew.lock);
     return paused;
 }
@@ -391,7 +391,7 @@ bool zc_synthetic_get_state(struct zc_synthetic *guest, struct zc_synthetic_stat
     if (!is_paused(guest)) {
         return zc_error(error, ZCMIG_ERROR_FAILED, "guest: its state is taken while it runs");
     }
-    *state_out = (struct zc_synthetic_state){.options = guest->options};
+    *state_out = (struct zc_synthetic_state){ .options = guest->options };
     memcpy(state_out->boot_id, guest->boot_id, sizeof(guest->boot_id));
     for (uint32_t i = 0; i < guest->options.writers; i++) {
         state_out->writers[i] = (struct zc_synthetic_writer_state){
@@ -432,7 +432,7 @@ void zc_synthetic_step(struct zc_synthetic *guest, uint64_t writes)
 
 void zc_synthetic_get_timeline(struct zc_synthetic *guest, struct zc_synthetic_timeline *out)
 {
-    *out = (struct zc_synthetic_timeline){.writes = 0};
+    *out = (struct zc_synthetic_timeline){ .writes = 0 };
     for (uint32_t i = 0; i < guest->options.writers; i++) {
         zc_writer_add_timeline(&guest->writers[i], out);
     }

@@ -44,8 +44,7 @@ static int64_t bitmap_harvest(struct zc_tracker *tracker, const struct zc_range 
             return ret;
         }
     }
-    uint64_t n_pages =
-        zc_bitmap_take_range_atomic(from, range->first_page, range->n_pages, dirty);
+    uint64_t n_pages = zc_bitmap_take_range_atomic(from, range->first_page, range->n_pages, dirty);
     if (self->log.rearm) {
         ret = self->log.rearm(self->log.opaque, range);
     }
@@ -58,7 +57,7 @@ static bool bitmap_start(struct zc_tracker *tracker, GError **error)
     for (uint32_t i = 0; i < tracker->ram->n_blocks; i++) {
         struct zc_bitmap dropped;
         uint64_t block_pages = zc_block_pages(&tracker->ram->blocks[i]);
-        struct zc_range all = {.block = i, .n_pages = (uint32_t)block_pages};
+        struct zc_range all = { .block = i, .n_pages = (uint32_t)block_pages };
         zc_bitmap_init(&dropped, block_pages);
         int64_t ret = bitmap_harvest(tracker, &all, &dropped);
         zc_bitmap_clear(&dropped);

@@ -95,7 +95,7 @@ static int resolve(struct track_fault *fault, uint64_t address)
         if (address < (uintptr_t)ram->blocks[i].host || offset >= ram->blocks[i].used_bytes) {
             continue;
         }
-        struct zc_range page = {.block = i, .first_page = offset / ZC_PAGE_BYTES, .n_pages = 1};
+        struct zc_range page = { .block = i, .first_page = offset / ZC_PAGE_BYTES, .n_pages = 1 };
         struct zc_range granule = zc_uffd_widen(&fault->uffd, ram, &page);
         zc_bitmap_set_range(&fault->marks[i], granule.first_page, granule.n_pages);
         return zc_uffd_protect(&fault->uffd,
@@ -136,8 +136,8 @@ static gpointer fault_thread(gpointer data)
 {
     struct track_fault *fault = data;
     struct pollfd fds[] = {
-        {.fd = fault->uffd.fd, .events = POLLIN},
-        {.fd = fault->wake_fd, .events = POLLIN},
+        { .fd = fault->uffd.fd, .events = POLLIN },
+        { .fd = fault->wake_fd, .events = POLLIN },
     };
     int ret = 0;
 
@@ -219,8 +219,8 @@ static int64_t take_runs(struct track_fault *fault, uint32_t block, uint64_t *at
             break;
         }
         n = MIN(n, end - first);
-        int ret = zc_uffd_protect(&fault->uffd, host + first * ZC_PAGE_BYTES, n * ZC_PAGE_BYTES,
-                                  true);
+        int ret =
+            zc_uffd_protect(&fault->uffd, host + first * ZC_PAGE_BYTES, n * ZC_PAGE_BYTES, true);
         if (ret < 0) {
             return ret;
         }

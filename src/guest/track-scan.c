@@ -72,7 +72,7 @@ static void scan_free(struct zc_tracker *tracker)
 
 static bool open_pagemap(struct track_scan *scan, GError **error)
 {
-    struct pm_scan_arg nothing = {.size = sizeof(nothing)};
+    struct pm_scan_arg nothing = { .size = sizeof(nothing) };
 
     scan->pagemap_fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
     if (scan->pagemap_fd < 0) {

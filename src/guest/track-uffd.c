@@ -43,7 +43,7 @@ static int open_fd(bool *user_mode_out)
 /* The handshake can be made once per descriptor, so asking what there is costs one of its own. */
 static bool shake_hands(int fd, uint64_t wanted, uint64_t *features_out)
 {
-    struct uffdio_api api = {.api = UFFD_API, .features = wanted};
+    struct uffdio_api api = { .api = UFFD_API, .features = wanted };
 
     if (ioctl(fd, UFFDIO_API, &api) < 0) {
         return false;
@@ -59,7 +59,7 @@ bool zc_uffd_open(struct zc_uffd *uffd, uint64_t required, uint64_t optional, co
     bool user_mode;
     int probe_fd = open_fd(&user_mode);
 
-    *uffd = (struct zc_uffd){.fd = -1};
+    *uffd = (struct zc_uffd){ .fd = -1 };
     if (probe_fd < 0) {
         return zc_error_errno(error, ZCMIG_ERROR_UNSUPPORTED, errno,
                               "%s: userfaultfd is not to be had (seccomp, or a kernel without it)",
@@ -95,7 +95,7 @@ void zc_uffd_close(struct zc_uffd *uffd)
 int zc_uffd_protect(const struct zc_uffd *uffd, uint8_t *host, uint64_t bytes, bool protect)
 {
     struct uffdio_writeprotect arg = {
-        .range = {.start = (uintptr_t)host, .len = bytes},
+        .range = { .start = (uintptr_t)host, .len = bytes },
         .mode = protect ? UFFDIO_WRITEPROTECT_MODE_WP : 0,
     };
 
@@ -121,7 +121,7 @@ struct mapping {
 
 static struct mapping find_mapping(const uint8_t *host)
 {
-    struct mapping mapping = {.found = false};
+    struct mapping mapping = { .found = false };
     FILE *maps = fopen("/proc/self/maps", "re");
     char *line = NULL;
     size_t size = 0;
@@ -210,10 +210,10 @@ static void touch_anonymous(const struct zc_block *block)
 }
 
 static bool register_block(struct zc_uffd *uffd, const struct zc_block *block, uint32_t index,
-                        GError **error)
+                           GError **error)
 {
     struct uffdio_register arg = {
-        .range = {.start = (uintptr_t)block->host, .len = block->used_bytes},
+        .range = { .start = (uintptr_t)block->host, .len = block->used_bytes },
         .mode = UFFDIO_REGISTER_MODE_WP,
     };
 
@@ -273,9 +273,10 @@ struct zc_range zc_uffd_widen(const struct zc_uffd *uffd, const struct zc_ram *r
     uint64_t granule = uffd->granule_pages[range->block];
     uint64_t block_pages = zc_block_pages(&ram->blocks[range->block]);
     uint64_t first = range->first_page / granule * granule;
-    uint64_t end = MIN((range->first_page + range->n_pages + granule - 1) / granule * granule,
-                       block_pages);
+    uint64_t end =
+        MIN((range->first_page + range->n_pages + granule - 1) / granule * granule, block_pages);
 
-    return (struct zc_range){
-        .block = range->block, .first_page = first, .n_pages = (uint32_t)(end - first)};
+    return (struct zc_range){ .block = range->block,
+                              .first_page = first,
+                              .n_pages = (uint32_t)(end - first) };
 }

@@ -28,7 +28,7 @@ struct zc_uffd {
     int fd;            /* -1: none */
     uint64_t features; /* that the kernel granted */
     bool user_mode;    /* faults of system calls are not delivered (vm.unprivileged_userfaultfd) */
-    uint32_t n_registered; /* blocks of the RAM, from the first */
+    uint32_t n_registered;   /* blocks of the RAM, from the first */
     uint32_t *granule_pages; /* per block: what is protected at once; more than 1 for hugetlb */
 };
 

@@ -119,8 +119,7 @@ uint64_t zc_bitmap_take_range_atomic(struct zc_bitmap *from, uint64_t first, uin
             continue;
         }
         /* acquire: pairs with the setter's release, before the caller reads the page */
-        uint64_t taken =
-            __atomic_fetch_and(&from->words[word], ~mask, __ATOMIC_ACQ_REL) & mask;
+        uint64_t taken = __atomic_fetch_and(&from->words[word], ~mask, __ATOMIC_ACQ_REL) & mask;
         into->words[word] |= taken;
         count += popcount(taken);
     }

@@ -61,7 +61,7 @@ static void untrack(void)
 
 static bool told(uint64_t page)
 {
-    struct zc_range all = {.n_pages = PAGES};
+    struct zc_range all = { .n_pages = PAGES };
 
     zc_bitmap_clear_range(&dirty, 0, PAGES);
     return zc_tracker_harvest(tracker, &all, &dirty) == 1 && zc_bitmap_test(&dirty, page);
@@ -102,8 +102,7 @@ static void other_mappings_are_not_seen(void)
     if (ftruncate(fd, RAM_BYTES) < 0) {
         exit(EXIT_FAILURE);
     }
-    uint8_t *memory =
-        track(mmap(NULL, RAM_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0));
+    uint8_t *memory = track(mmap(NULL, RAM_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0));
     uint8_t *other = mmap(NULL, RAM_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     other[3 * ZC_PAGE_BYTES] = 2;
     believe(memory[3 * ZC_PAGE_BYTES] == 2 && !told(3),

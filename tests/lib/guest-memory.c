@@ -15,13 +15,13 @@ static const struct {
     bool thp;
     bool empty;
 } kinds[ZC_MEMORY_KINDS] = {
-    [ZC_MEMORY_PRIVATE] = {.name = "private"},
-    [ZC_MEMORY_MEMFD] = {.name = "memfd", .memfd = true},
-    [ZC_MEMORY_PRIVATE_THP] = {.name = "private, huge pages", .thp = true},
-    [ZC_MEMORY_MEMFD_THP] = {.name = "memfd, huge pages", .memfd = true, .thp = true},
-    [ZC_MEMORY_HUGETLB] = {.name = "hugetlb"},
-    [ZC_MEMORY_PRIVATE_EMPTY] = {.name = "private, empty", .empty = true},
-    [ZC_MEMORY_MEMFD_EMPTY] = {.name = "memfd, empty", .memfd = true, .empty = true},
+    [ZC_MEMORY_PRIVATE] = { .name = "private" },
+    [ZC_MEMORY_MEMFD] = { .name = "memfd", .memfd = true },
+    [ZC_MEMORY_PRIVATE_THP] = { .name = "private, huge pages", .thp = true },
+    [ZC_MEMORY_MEMFD_THP] = { .name = "memfd, huge pages", .memfd = true, .thp = true },
+    [ZC_MEMORY_HUGETLB] = { .name = "hugetlb" },
+    [ZC_MEMORY_PRIVATE_EMPTY] = { .name = "private, empty", .empty = true },
+    [ZC_MEMORY_MEMFD_EMPTY] = { .name = "memfd, empty", .memfd = true, .empty = true },
 };
 
 const char *zc_memory_kind_name(enum zc_memory_kind kind)
@@ -48,8 +48,8 @@ static uint8_t *reserve_aligned(uint64_t bytes)
 
 static uint8_t *map_hugetlb(uint64_t bytes)
 {
-    uint8_t *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
+    uint8_t *memory =
+        mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
 
     return memory == MAP_FAILED ? NULL : memory;
 }

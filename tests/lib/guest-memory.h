@@ -13,8 +13,8 @@ enum zc_memory_kind {
     ZC_MEMORY_MEMFD,
     ZC_MEMORY_PRIVATE_THP,
     ZC_MEMORY_MEMFD_THP,
-    ZC_MEMORY_HUGETLB,         /* private; NULL unless the administrator reserved huge pages */
-    ZC_MEMORY_PRIVATE_EMPTY,   /* nothing touched yet */
+    ZC_MEMORY_HUGETLB,       /* private; NULL unless the administrator reserved huge pages */
+    ZC_MEMORY_PRIVATE_EMPTY, /* nothing touched yet */
     ZC_MEMORY_MEMFD_EMPTY,
     ZC_MEMORY_KINDS,
 };

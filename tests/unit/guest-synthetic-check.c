@@ -113,8 +113,7 @@ START_TEST(torn_at_any_line_is_found)
     for (size_t cut = 16; cut < ZC_PAGE_BYTES; cut += 248) {
         uint64_t page = written_page(&rig, before);
         g_autofree uint8_t *good = g_memdup2(page_at(&rig, page), ZC_PAGE_BYTES);
-        memcpy(page_at(&rig, page) + cut, before + page * ZC_PAGE_BYTES + cut,
-               ZC_PAGE_BYTES - cut);
+        memcpy(page_at(&rig, page) + cut, before + page * ZC_PAGE_BYTES + cut, ZC_PAGE_BYTES - cut);
         expect_one(&rig, ZC_SYNTHETIC_TORN, page);
         memcpy(page_at(&rig, page), good, ZC_PAGE_BYTES);
     }
@@ -236,7 +235,7 @@ END_TEST
 START_TEST(content_where_zeros_belong_is_found)
 {
     struct rig rig;
-    struct zc_stamp stamp = {.page = 40};
+    struct zc_stamp stamp = { .page = 40 };
 
     rig_init(&rig, "guest:2M,fill=zero:1");
     ck_assert_uint_eq(check(&rig), 0);
@@ -294,7 +293,7 @@ static void count_walk(const char *uri, uint64_t writes, uint64_t *counts, struc
 
 START_TEST(patterns_are_what_they_are_called)
 {
-    uint64_t counts[PAGES] = {0};
+    uint64_t counts[PAGES] = { 0 };
     uint64_t most = 0;
     uint64_t touched = 0;
     struct zc_walk walk;

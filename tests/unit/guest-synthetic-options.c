@@ -8,7 +8,7 @@
 
 static struct zc_synthetic_options parse(const char *uri)
 {
-    struct zc_synthetic_options options = {.writers = 0};
+    struct zc_synthetic_options options = { .writers = 0 };
     g_autoptr(GError) error = NULL;
 
     ck_assert_msg(zc_synthetic_options_parse(uri, &options, &error), "%s: %s", uri,
@@ -54,28 +54,28 @@ static const struct {
     const char *uri;
     const char *part;
 } refused[] = {
-    {"image:1G", "got 'image:1G'"},
-    {"guest:", "size: got ''"},
-    {"guest:big", "size: got 'big'"},
-    {"guest:1G,dirty=fast", "dirty: got 'fast'"},
-    {"guest:1G,pattern=spiral", "got 'spiral', allowed are seq, random, zipf, hot:FRACTION"},
-    {"guest:1G,pattern=hot:2", "got '2', allowed is a fraction"},
-    {"guest:1G,pattern=hot:", "got '', allowed is a fraction"},
-    {"guest:1G,pattern=hot:nan", "got 'nan', allowed is a fraction"},
-    {"guest:1G,pattern=hot:0", "of hot above 0"},
-    {"guest:1G,fill=ones", "got 'ones', allowed are random, zero:FRACTION"},
-    {"guest:1G,fill=zero:-0.1", "got '-0.1', allowed is a fraction"},
-    {"guest:1G,writers=0", "got '0', allowed is a number from 1 to 64"},
-    {"guest:1G,writers=65", "got '65', allowed is a number from 1 to 64"},
-    {"guest:1G,seed=x", "seed: got 'x'"},
-    {"guest:1G,memory=disk", "got 'disk', allowed are private, memfd"},
-    {"guest:1G,hugepages=yes", "got 'hugepages=yes', allowed are dirty=,"},
-    {"guest:1G,", "got '', allowed are dirty=,"},
-    {"guest:1G,colour=red", "got 'colour=red', allowed are dirty=,"},
-    {"guest:5000", "got a size of 5000 bytes"},
-    {"guest:0", "got a size of 0 bytes"},
-    {"guest:8K,writers=3", "a page for each writer"},
-    {"guest:17T", "16T at most"},
+    { "image:1G", "got 'image:1G'" },
+    { "guest:", "size: got ''" },
+    { "guest:big", "size: got 'big'" },
+    { "guest:1G,dirty=fast", "dirty: got 'fast'" },
+    { "guest:1G,pattern=spiral", "got 'spiral', allowed are seq, random, zipf, hot:FRACTION" },
+    { "guest:1G,pattern=hot:2", "got '2', allowed is a fraction" },
+    { "guest:1G,pattern=hot:", "got '', allowed is a fraction" },
+    { "guest:1G,pattern=hot:nan", "got 'nan', allowed is a fraction" },
+    { "guest:1G,pattern=hot:0", "of hot above 0" },
+    { "guest:1G,fill=ones", "got 'ones', allowed are random, zero:FRACTION" },
+    { "guest:1G,fill=zero:-0.1", "got '-0.1', allowed is a fraction" },
+    { "guest:1G,writers=0", "got '0', allowed is a number from 1 to 64" },
+    { "guest:1G,writers=65", "got '65', allowed is a number from 1 to 64" },
+    { "guest:1G,seed=x", "seed: got 'x'" },
+    { "guest:1G,memory=disk", "got 'disk', allowed are private, memfd" },
+    { "guest:1G,hugepages=yes", "got 'hugepages=yes', allowed are dirty=," },
+    { "guest:1G,", "got '', allowed are dirty=," },
+    { "guest:1G,colour=red", "got 'colour=red', allowed are dirty=," },
+    { "guest:5000", "got a size of 5000 bytes" },
+    { "guest:0", "got a size of 0 bytes" },
+    { "guest:8K,writers=3", "a page for each writer" },
+    { "guest:17T", "16T at most" },
 };
 
 START_TEST(what_is_wrong_is_named_with_what_is_allowed)

@@ -36,11 +36,11 @@ static void simulate(struct simulation *sim, int64_t span_ns, int64_t took_ns,
     }
 }
 
-static const uint64_t rates[] = {4096, 100000, 1 << 20, 100 << 20, UINT64_C(1600) << 20};
+static const uint64_t rates[] = { 4096, 100000, 1 << 20, 100 << 20, UINT64_C(1600) << 20 };
 
 START_TEST(the_rate_is_kept_on_the_long_run)
 {
-    struct simulation sim = {.now_ns = 77};
+    struct simulation sim = { .now_ns = 77 };
     double expected = 20.0 * (double)rates[_i] / ZC_PAGE_BYTES;
 
     zc_pacer_init(&sim.pacer, rates[_i], sim.now_ns);
@@ -52,7 +52,7 @@ END_TEST
 
 START_TEST(short_stalls_are_made_up_for)
 {
-    struct simulation sim = {.now_ns = 0};
+    struct simulation sim = { .now_ns = 0 };
     double expected = 20.0 * 100 * (1 << 20) / ZC_PAGE_BYTES;
 
     zc_pacer_init(&sim.pacer, 100 << 20, 0);
@@ -64,7 +64,7 @@ END_TEST
 
 START_TEST(long_stalls_and_pauses_are_not)
 {
-    struct simulation sim = {.now_ns = 0};
+    struct simulation sim = { .now_ns = 0 };
     double per_ns = 100.0 * (1 << 20) / ZC_PAGE_BYTES / (double)SECOND;
 
     zc_pacer_init(&sim.pacer, 100 << 20, 0);
@@ -85,9 +85,9 @@ END_TEST
 
 START_TEST(throttling_takes_its_share)
 {
-    const unsigned int percents[] = {0, 20, 50, 99};
-    const uint64_t paced[] = {20 << 20, ZC_SYNTHETIC_DIRTY_MAX};
-    struct simulation sim = {.now_ns = 0};
+    const unsigned int percents[] = { 0, 20, 50, 99 };
+    const uint64_t paced[] = { 20 << 20, ZC_SYNTHETIC_DIRTY_MAX };
+    struct simulation sim = { .now_ns = 0 };
     uint64_t rate = paced[_i / 4];
     /* without limit: 2 us a write */
     double full = _i / 4 ? 20.0 * 500000 : 20.0 * (double)rate / ZC_PAGE_BYTES;

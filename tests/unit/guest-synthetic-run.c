@@ -53,7 +53,8 @@ static void run_for(struct zc_synthetic *guest, uint64_t more)
     uint64_t goal = writes_of(guest) + more;
 
     while (writes_of(guest) < goal) {
-        ck_assert_msg(zc_clock_now_ns() < deadline, "no %" G_GUINT64_FORMAT " writes in 30 s", more);
+        ck_assert_msg(zc_clock_now_ns() < deadline, "no %" G_GUINT64_FORMAT " writes in 30 s",
+                      more);
         sched_yield();
     }
 }
@@ -77,8 +78,7 @@ static struct zc_ram new_ram_like(const struct zc_ram *ram)
 {
     struct zc_ram copy;
     uint64_t bytes = ram->blocks[0].used_bytes;
-    uint8_t *host =
-        mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    uint8_t *host = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
     ck_assert_ptr_ne(host, MAP_FAILED);
     zc_ram_init(&copy);
@@ -159,7 +159,7 @@ START_TEST(a_writer_stuck_in_a_fault_makes_pausing_time_out)
         ck_assert(zc_uffd_register(&uffd, ram_of(guest), NULL));
         ck_assert(zc_uffd_protect_all(&uffd, ram_of(guest), NULL));
         zc_synthetic_resume(guest);
-        struct pollfd stuck = {.fd = uffd.fd, .events = POLLIN};
+        struct pollfd stuck = { .fd = uffd.fd, .events = POLLIN };
         ck_assert_int_eq(poll(&stuck, 1, 10000), 1);
         ck_assert_int_eq(zc_synthetic_pause(guest, zc_deadline_in(100)), -ETIMEDOUT);
         zc_uffd_stop(&uffd, ram_of(guest));
@@ -244,12 +244,12 @@ static const struct {
     const char *uri;
     enum zc_tracker_kind kind;
 } moves[] = {
-    {"guest:8M,dirty=max,writers=2", ZC_TRACKER_SCAN},
-    {"guest:8M,dirty=max,writers=2,memory=memfd,fill=zero:0.5", ZC_TRACKER_SCAN},
-    {"guest:8M,dirty=max,writers=2,hugepages,pattern=zipf", ZC_TRACKER_SCAN},
-    {"guest:8M,dirty=max,writers=2", ZC_TRACKER_FAULT},
-    {"guest:8M,dirty=max,writers=2,memory=memfd,fill=zero:0.5", ZC_TRACKER_FAULT},
-    {"guest:8M,dirty=max,writers=2,hugepages,pattern=zipf", ZC_TRACKER_FAULT},
+    { "guest:8M,dirty=max,writers=2", ZC_TRACKER_SCAN },
+    { "guest:8M,dirty=max,writers=2,memory=memfd,fill=zero:0.5", ZC_TRACKER_SCAN },
+    { "guest:8M,dirty=max,writers=2,hugepages,pattern=zipf", ZC_TRACKER_SCAN },
+    { "guest:8M,dirty=max,writers=2", ZC_TRACKER_FAULT },
+    { "guest:8M,dirty=max,writers=2,memory=memfd,fill=zero:0.5", ZC_TRACKER_FAULT },
+    { "guest:8M,dirty=max,writers=2,hugepages,pattern=zipf", ZC_TRACKER_FAULT },
 };
 
 static void copy_dirty(const struct zc_bitmap *dirty, const struct zc_ram *from,
@@ -267,10 +267,10 @@ static void copy_dirty(const struct zc_bitmap *dirty, const struct zc_ram *from,
 }
 
 /* Pre-copy; the guest is paused in the end, and @dirty has what is left to copy. */
-static void copy_live(struct zc_source *source, struct zc_tracker *tracker,
-                      const struct zc_ram *to, struct zc_bitmap *dirty)
+static void copy_live(struct zc_source *source, struct zc_tracker *tracker, const struct zc_ram *to,
+                      struct zc_bitmap *dirty)
 {
-    struct zc_range all = {.n_pages = (uint32_t)dirty->n_pages};
+    struct zc_range all = { .n_pages = (uint32_t)dirty->n_pages };
 
     zc_bitmap_set_range(dirty, 0, dirty->n_pages);
     for (unsigned int i = 0; i < 8; i++) {
@@ -368,7 +368,7 @@ START_TEST(a_lost_dirty_bit_is_a_stale_page_there)
         uint64_t lost = 0;
         copy_live(move.source, move.tracker, &move.copy, &move.dirty);
         zc_synthetic_step(move.guest, 1);
-        struct zc_range all = {.n_pages = (uint32_t)move.dirty.n_pages};
+        struct zc_range all = { .n_pages = (uint32_t)move.dirty.n_pages };
         copy_dirty(&move.dirty, &move.source->ram, &move.copy);
         zc_bitmap_clear_range(&move.dirty, 0, move.dirty.n_pages);
         ck_assert_int_eq(zc_tracker_harvest(move.tracker, &all, &move.dirty), 2);
@@ -424,9 +424,10 @@ END_TEST
 
 START_TEST(percentiles_are_the_ends_of_buckets)
 {
-    struct zc_latency latency = {.buckets = {[5] = 90, [10] = 9, [20] = 1}, .count = 100,
-                                 .max_ns = 1500000};
-    struct zc_latency none = {.count = 0};
+    struct zc_latency latency = { .buckets = { [5] = 90, [10] = 9, [20] = 1 },
+                                  .count = 100,
+                                  .max_ns = 1500000 };
+    struct zc_latency none = { .count = 0 };
 
     ck_assert_int_eq(zc_latency_percentile_ns(&latency, 500), 63);
     ck_assert_int_eq(zc_latency_percentile_ns(&latency, 900), 63);

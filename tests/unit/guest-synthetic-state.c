@@ -11,15 +11,15 @@
 static struct zc_synthetic_state example(void)
 {
     struct zc_synthetic_state state = {
-        .options = {.size_bytes = 1 << 20,
-                    .dirty_bytes = 12345678,
-                    .seed = UINT64_C(0x0102030405060708),
-                    .pattern = ZC_SYNTHETIC_HOT,
-                    .hot_ppm = 300000,
-                    .zero_ppm = 100,
-                    .writers = 3,
-                    .memfd = true},
-        .boot_id = {1, 2, 3},
+        .options = { .size_bytes = 1 << 20,
+                     .dirty_bytes = 12345678,
+                     .seed = UINT64_C(0x0102030405060708),
+                     .pattern = ZC_SYNTHETIC_HOT,
+                     .hot_ppm = 300000,
+                     .zero_ppm = 100,
+                     .writers = 3,
+                     .memfd = true },
+        .boot_id = { 1, 2, 3 },
     };
 
     for (uint32_t i = 0; i < 3; i++) {
@@ -52,9 +52,9 @@ END_TEST
 /* The bytes themselves are a contract with the other end. */
 START_TEST(the_layout_is_the_documented_one)
 {
-    static const uint8_t head[] = {'Z', 'C', 'S', 'G', 0, 0, 0, 1,  0, 0, 0, 0, 0, 0x10, 0, 0,
-                                   0,   0,   0,   0,   0, 0xbc, 0x61, 0x4e,
-                                   1,   2,   3,   4,   5, 6,    7,    8};
+    static const uint8_t head[] = { 'Z',  'C',  'S',  'G', 0, 0, 0, 1, 0, 0, 0,
+                                    0,    0,    0x10, 0,   0, 0, 0, 0, 0, 0, 0xbc,
+                                    0x61, 0x4e, 1,    2,   3, 4, 5, 6, 7, 8 };
     struct zc_synthetic_state state = example();
     uint8_t bytes[ZC_SYNTHETIC_STATE_BYTES_MAX];
 
@@ -70,20 +70,20 @@ static const struct {
     size_t offset;
     uint8_t value;
 } damages[] = {
-    {"do not begin as one", 0, 'X'},
-    {"got version 2", 7, 2},
-    {"a size of", 15, 1},
-    {"a size of", 8, 0x10},
-    {"pattern", 35, 4},
-    {"pattern", 32, 0x80},
-    {"says 145", 39, 145},
-    {"pattern", 40, 0xff},
-    {"pattern", 44, 0xff},
-    {"got 65 writers", 51, 65},
-    {"got 0 writers", 51, 0},
-    {"flags 5", 55, 5},
-    {"allowed are 63 bits", 72 + 8, 0x80},
-    {"allowed are 63 bits", 72 + 16, 0x80},
+    { "do not begin as one", 0, 'X' },
+    { "got version 2", 7, 2 },
+    { "a size of", 15, 1 },
+    { "a size of", 8, 0x10 },
+    { "pattern", 35, 4 },
+    { "pattern", 32, 0x80 },
+    { "says 145", 39, 145 },
+    { "pattern", 40, 0xff },
+    { "pattern", 44, 0xff },
+    { "got 65 writers", 51, 65 },
+    { "got 0 writers", 51, 0 },
+    { "flags 5", 55, 5 },
+    { "allowed are 63 bits", 72 + 8, 0x80 },
+    { "allowed are 63 bits", 72 + 16, 0x80 },
 };
 
 START_TEST(a_damaged_field_is_refused)
@@ -102,7 +102,7 @@ END_TEST
 START_TEST(every_other_length_is_refused)
 {
     struct zc_synthetic_state state = example();
-    uint8_t bytes[ZC_SYNTHETIC_STATE_BYTES_MAX + 1] = {0};
+    uint8_t bytes[ZC_SYNTHETIC_STATE_BYTES_MAX + 1] = { 0 };
     size_t length = zc_synthetic_state_encode(&state, bytes);
 
     for (size_t n = 0; n <= sizeof(bytes); n++) {

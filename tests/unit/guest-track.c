@@ -102,7 +102,7 @@ static void write_page(struct rig *rig, uint64_t page)
 
 static int64_t harvest_all(struct rig *rig)
 {
-    struct zc_range all = {.block = 0, .first_page = 0, .n_pages = PAGES};
+    struct zc_range all = { .block = 0, .first_page = 0, .n_pages = PAGES };
 
     zc_bitmap_clear_range(&rig->dirty, 0, PAGES);
     return zc_tracker_harvest(rig->tracker, &all, &rig->dirty);
@@ -143,7 +143,7 @@ START_TEST(every_write_is_told_by_exactly_one_harvest)
     if (rig_init(&rig, _i)) {
         ck_assert_int_eq(harvest_all(&rig), 0);
         for (unsigned int round = 0; round < 20; round++) {
-            bool written[PAGES] = {false};
+            bool written[PAGES] = { false };
             for (unsigned int i = 0; i < round * round; i++) {
                 uint64_t page = (uint64_t)g_rand_int_range(rand, 0, PAGES);
                 write_page(&rig, page);
@@ -170,9 +170,9 @@ START_TEST(a_harvest_leaves_what_is_outside_its_range)
 
     if (rig_init(&rig, _i)) {
         uint32_t granule = granule_pages(&rig);
-        struct zc_range middle = {.first_page = 1024, .n_pages = 1000};
-        bool inside[PAGES] = {false};
-        bool outside[PAGES] = {false};
+        struct zc_range middle = { .first_page = 1024, .n_pages = 1000 };
+        bool inside[PAGES] = { false };
+        bool outside[PAGES] = { false };
         for (uint64_t page = 0; page < PAGES; page += 3) {
             write_page(&rig, page);
             bool in = page >= 1024 && page < (2024 + granule - 1) / granule * granule;
@@ -193,9 +193,9 @@ START_TEST(an_empty_or_impossible_range_is_refused_or_nothing)
     struct rig rig;
 
     if (rig_init(&rig, _i)) {
-        struct zc_range none = {.first_page = PAGES, .n_pages = 0};
-        struct zc_range beyond = {.first_page = PAGES - 1, .n_pages = 2};
-        struct zc_range no_block = {.block = 1, .n_pages = 1};
+        struct zc_range none = { .first_page = PAGES, .n_pages = 0 };
+        struct zc_range beyond = { .first_page = PAGES - 1, .n_pages = 2 };
+        struct zc_range no_block = { .block = 1, .n_pages = 1 };
         ck_assert_int_eq(zc_tracker_harvest(rig.tracker, &none, &rig.dirty), 0);
         ck_assert_int_eq(zc_tracker_harvest(rig.tracker, &beyond, &rig.dirty), -EINVAL);
         ck_assert_int_eq(zc_tracker_harvest(rig.tracker, &no_block, &rig.dirty), -EINVAL);
@@ -269,7 +269,8 @@ static void crowd_start(struct crowd *crowd, struct rig *rig, uint32_t n_pages)
     atomic_store(&crowd->running, WRITERS);
     for (uint32_t i = 0; i < WRITERS; i++) {
         crowd->writers[i] = (struct writer){
-            .rig = rig, .index = i, .n_pages = n_pages, .running = &crowd->running};
+            .rig = rig, .index = i, .n_pages = n_pages, .running = &crowd->running
+        };
         crowd->threads[i] = g_thread_new("writer", write_many, &crowd->writers[i]);
     }
 }
@@ -360,7 +361,7 @@ START_TEST(a_stopped_tracker_starts_again)
 
     if (rig_init(&rig, _i)) {
         for (unsigned int i = 0; i < 3; i++) {
-            bool written[PAGES] = {false};
+            bool written[PAGES] = { false };
             write_page(&rig, 5);
             zc_tracker_stop(rig.tracker);
             write_page(&rig, 6);
@@ -476,8 +477,7 @@ int main(void)
     tcase_add_loop_test(tcase, the_oracle_sees_one_lost_bit, 0, HOWS);
     tcase_add_loop_test(tcase, a_stopped_tracker_starts_again, 0, combinations);
     tcase_add_loop_test(tcase, stopping_lets_writers_go_on, 0, HOWS);
-    tcase_add_loop_test(tcase, memory_mapped_anew_is_an_error_and_no_silence, 0,
-                        HOW_BITMAP);
+    tcase_add_loop_test(tcase, memory_mapped_anew_is_an_error_and_no_silence, 0, HOW_BITMAP);
     tcase_add_test(tcase, memory_that_cannot_be_tracked_says_why);
     tcase_add_test(tcase, kinds_have_names_and_a_wrong_one_is_told);
     suite_add_tcase(suite, tcase);

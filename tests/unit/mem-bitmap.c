@@ -48,7 +48,7 @@ static uint64_t count_model(const uint8_t *model, uint64_t first, uint64_t n, ui
 START_TEST(random_ranges_agree_with_a_byte_a_page)
 {
     GRand *rand = g_rand_new_with_seed((guint32)zc_unit_seed());
-    uint8_t model[ODD_PAGES] = {0};
+    uint8_t model[ODD_PAGES] = { 0 };
     struct zc_bitmap bitmap;
 
     zc_bitmap_init(&bitmap, ODD_PAGES);
@@ -84,8 +84,8 @@ START_TEST(taking_moves_the_range_and_nothing_beside_it)
     GRand *rand = g_rand_new_with_seed((guint32)zc_unit_seed());
     struct zc_bitmap from;
     struct zc_bitmap into;
-    uint8_t from_model[ODD_PAGES] = {0};
-    uint8_t into_model[ODD_PAGES] = {0};
+    uint8_t from_model[ODD_PAGES] = { 0 };
+    uint8_t into_model[ODD_PAGES] = { 0 };
 
     zc_bitmap_init(&from, ODD_PAGES);
     zc_bitmap_init(&into, ODD_PAGES);
@@ -138,7 +138,7 @@ START_TEST(no_bit_set_beside_a_take_is_lost)
 
     zc_bitmap_init(&shared, SETS);
     zc_bitmap_init(&into, SETS);
-    struct zc_bitmap odd = {.words = shared.words, .n_pages = SETS + 1};
+    struct zc_bitmap odd = { .words = shared.words, .n_pages = SETS + 1 };
     threads[0] = g_thread_new("set", set_many, &shared);
     threads[1] = g_thread_new("set", set_many, &odd);
     for (unsigned int i = 0; i < 50; i++) {
