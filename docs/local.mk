@@ -3,6 +3,7 @@ dist_man_MANS += \
 	docs/man/zcmig.1 \
 	docs/man/zcmig-demo.1 \
 	docs/man/zcmig-digest.1 \
+	docs/man/zcmig-doctor.1 \
 	docs/man/zcmig-recv.1 \
 	docs/man/zcmig-send.1 \
 	docs/man/zcmig-verify.1

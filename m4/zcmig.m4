@@ -38,6 +38,9 @@ AC_DEFUN([ZC_CHECK_LIBRARIES], [
   PKG_CHECK_MODULES([GIO], [gio-2.0 >= 2.72])
   PKG_CHECK_MODULES([JSON], [json-glib-1.0 >= 1.6])
   PKG_CHECK_MODULES([XXHASH], [libxxhash >= 0.8.1])
+  PKG_CHECK_MODULES([LIBNL_ROUTE], [libnl-route-3.0 >= 3.5], [have_libnl_route=yes
+    AC_DEFINE([HAVE_LIBNL_ROUTE], [1], [zcmig doctor can look at routes and devices])],
+    [have_libnl_route="no (lost: zcmig doctor)"])
   PKG_CHECK_MODULES([CHECK], [check >= 0.15], [have_check=yes], [have_check="no (lost: tests/unit)"])
   AM_CONDITIONAL([HAVE_CHECK], [test "x$have_check" = xyes])
 ])
@@ -105,6 +108,7 @@ AC_DEFUN([ZC_PRINT_SUMMARY], [
     sanitizers              $enable_sanitizers
     fuzz targets            $enable_fuzzing
     warnings are errors     $enable_gcc_warnings
+    doctor (libnl-route)    $have_libnl_route
     unit tests (libcheck)   $have_check
     tests that must not skip ${with_required_tests:-none}
 

@@ -18,6 +18,7 @@ include tests/unit/base.mk
 include tests/unit/mem.mk
 include tests/unit/wire.mk
 include tests/unit/net.mk
+include tests/unit/doctor.mk
 include tests/unit/guest.mk
 include tests/unit/send.mk
 include tests/unit/recv.mk
@@ -26,6 +27,7 @@ include tests/cli/local.mk
 include tests/session/local.mk
 include tests/pair/local.mk
 include tests/netns/local.mk
+include tests/netns/doctor.mk
 include tests/kernel/local.mk
 include tests/qemu/local.mk
 include tests/lab/local.mk

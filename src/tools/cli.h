@@ -16,6 +16,7 @@ enum zc_exit {
     ZC_EXIT_USAGE = 2,
     ZC_EXIT_MISMATCH = 3,
     ZC_EXIT_CANCELLED = 4,
+    ZC_EXIT_COPIES = 5, /* zcmig doctor */
 };
 
 /* A command gets its own name as argv[0] and returns the exit code. */
@@ -27,6 +28,7 @@ struct zc_command {
 
 int zc_cmd_demo(int argc, char **argv);
 int zc_cmd_digest(int argc, char **argv);
+int zc_cmd_doctor(int argc, char **argv);
 int zc_cmd_recv(int argc, char **argv);
 int zc_cmd_send(int argc, char **argv);
 int zc_cmd_verify(int argc, char **argv);

@@ -4,6 +4,7 @@ noinst_LTLIBRARIES += src/tools/libtools.la
 src_tools_libtools_la_SOURCES = \
 	src/tools/cli.c src/tools/cli.h \
 	src/tools/cmd-digest.c \
+	src/tools/cmd-doctor.c \
 	src/tools/cmd-recv.c \
 	src/tools/cmd-send.c \
 	src/tools/cmd-verify.c \

@@ -14,6 +14,7 @@ static const struct zc_command commands[] = {
     { "recv", "take the RAM that a zcmig or a QEMU sends", zc_cmd_recv },
     { "digest", "digest every page of an image", zc_cmd_digest },
     { "verify", "compare two images or manifests page by page", zc_cmd_verify },
+    { "doctor", "say whether zero-copy will work, and if not, who is to blame", zc_cmd_doctor },
     { "demo", "move the RAM of a live guest between two processes here", zc_cmd_demo },
 };
 
@@ -39,7 +40,7 @@ static void print_help(FILE *file)
         fprintf(file, "  %-8s %s\n", commands[i].name, commands[i].brief);
     }
     fprintf(file, "\nExit codes: 0 done, 1 failed, 2 usage, 3 memory mismatch, "
-                  "4 cancelled or timed out.\n"
+                  "4 cancelled or timed out,\n5 (doctor) will copy.\n"
                   "Options of a command: zcmig COMMAND --help; manual: man zcmig.\n");
 }
 

@@ -216,9 +216,11 @@ static bool check_arguments(const struct zc_usage *usage, int argc, char **argv,
         memmove(&argv[1], &argv[2], (size_t)(argc - 1) * sizeof(argv[0]));
         given--;
     }
-    if (given > usage->n_arguments) {
-        return usage_error(error, "unexpected argument '%s', allowed are %s",
-                           argv[usage->n_arguments + 1], usage->arguments);
+    int allowed = usage->n_arguments + usage->n_optional;
+
+    if (given > allowed) {
+        return usage_error(error, "unexpected argument '%s', allowed are %s", argv[allowed + 1],
+                           usage->arguments);
     }
     if (given < usage->n_arguments) {
         return usage_error(error, "got %d arguments, allowed are %d: %s", given, usage->n_arguments,

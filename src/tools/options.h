@@ -20,6 +20,7 @@ struct zc_usage {
     const char *summary;   /* what it does, before the options */
     const char *details;   /* what the arguments look like, after them */
     int n_arguments;
+    int n_optional; /* that may follow them */
 };
 
 /* How a command that runs a session shows it: the options -v -q --json --progress. */

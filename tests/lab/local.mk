@@ -1,1 +1,31 @@
-# lab
+# guest kernels and rigs in which zero-copy really happens; "make lab" runs every case on every kernel
+check_PROGRAMS += tests/lab/zcprobe
+tests_lab_zcprobe_CPPFLAGS = $(AM_CPPFLAGS)
+tests_lab_zcprobe_LDADD = src/doctor/libdoctor.la src/base/libbase.la
+
+dist_check_SCRIPTS += tests/lab/run tests/lab/fetch-kernel tests/lab/make-initramfs
+EXTRA_DIST += tests/lab/init tests/lab/guest-functions.sh \
+	tests/lab/cases/clean-path.sh \
+	tests/lab/cases/features-off.sh \
+	tests/lab/cases/harmless-taps.sh \
+	tests/lab/cases/memlock.sh \
+	tests/lab/cases/optmem.sh \
+	tests/lab/cases/tap.sh \
+	tests/lab/cases/tap-below.sh \
+	tests/lab/cases/tap-in-other-netns.sh \
+	tests/lab/cases/zcmig-doctor.sh
+
+# The short form: one boot.
+dist_check_SCRIPTS += tests/lab/zero-copy-happens-in-a-guest
+TESTS += tests/lab/zero-copy-happens-in-a-guest
+
+.PHONY: lab
+lab: all $(check_PROGRAMS)
+	ZC_BUILDDIR='$(abs_top_builddir)' $(srcdir)/tests/lab/run
+
+# Two rigs on the host itself, without a guest.
+check_PROGRAMS += tests/lab/tapfwd tests/lab/xdppass
+tests_lab_tapfwd_SOURCES = tests/lab/tapfwd.c
+tests_lab_xdppass_SOURCES = tests/lab/xdppass.c
+dist_check_SCRIPTS += tests/lab/rigs/lo-xdp tests/lab/rigs/macvtap tests/lab/rigs-give-zero-copy
+TESTS += tests/lab/rigs-give-zero-copy
