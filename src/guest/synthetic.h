@@ -107,7 +107,10 @@ struct zc_synthetic *zc_synthetic_new_incoming(const struct zc_ram *ram,
                                                const struct zc_synthetic_state *state,
                                                GError **error);
 
-/* Stops and joins the writers.  Accepts NULL. */
+/*
+ * Stops and joins the writers: stop a tracker first, for a writer in a fault that nobody resolves
+ * keeps it waiting.  Accepts NULL.
+ */
 void zc_synthetic_free(struct zc_synthetic *guest);
 
 /* Its face for the sender; freeing the source frees the guest. */
