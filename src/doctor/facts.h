@@ -96,6 +96,7 @@ struct zc_facts {
     GArray *links;                 /* struct zc_link */
     GArray *taps;                  /* struct zc_tap */
     unsigned int hidden_processes; /* whose network namespace could not be seen */
+    bool own_pid_ns;               /* in a container: the host's processes are not listed at all */
     bool packet_table;             /* /proc/net/packet could be read */
     struct zc_oracle elsewhere;    /* in a fresh namespace: does a tap of another one matter? */
     struct zc_limits limits;
