@@ -17,6 +17,8 @@
 
 #include <glib.h>
 
+#include "base/clock.h"
+#include "guest/track.h"
 #include "mem/block.h"
 
 /* ------------------------------------------------------------------ source */
@@ -37,8 +39,29 @@ struct zc_source_ops {
     bool (*check)(struct zc_source *source, GError **error);
 };
 
+/*
+ * A source that runs: its RAM changes until it is paused.  A source without these stands still.
+ *
+ *     start_tracker --> harvests --> pause --> last harvest --> save_state --> stop_tracker
+ *                                      \--> (on failure) resume
+ */
+struct zc_live_ops {
+    /* Returns once nobody touches the RAM: 0; -ETIMEDOUT, and the guest runs on.  Idempotent. */
+    int (*pause)(struct zc_source *source, zc_deadline deadline);
+    void (*resume)(struct zc_source *source);
+    /* A started tracker of the source's RAM. */
+    struct zc_tracker *(*start_tracker)(struct zc_source *source, enum zc_tracker_kind kind,
+                                        GError **error);
+    void (*stop_tracker)(struct zc_source *source, struct zc_tracker *tracker); /* and frees it */
+    /* The execution state of the paused guest, as it crosses in the stream's device state. */
+    GBytes *(*save_state)(struct zc_source *source, GError **error);
+    /* Auto-converge: slows the guest down by 0 to 99 percent.  Any thread. */
+    void (*set_throttle)(struct zc_source *source, unsigned int percent);
+};
+
 struct zc_source {
     const struct zc_source_ops *ops;
+    const struct zc_live_ops *live; /* NULL: the RAM stands still */
     struct zc_ram ram;
     uint64_t exact_bytes; /* of an image: its size, the last page may be part; else 0 */
     char *uri;            /* for messages */

@@ -11,3 +11,21 @@ src_guest_libguest_la_LIBADD = $(GLIB_LIBS)
 src_guest_libguest_la_SOURCES += src/guest/qmp.c src/guest/qmp.h
 src_guest_libguest_la_CPPFLAGS = $(AM_CPPFLAGS) $(JSON_CFLAGS)
 src_guest_libguest_la_LIBADD += $(JSON_LIBS)
+
+# Who writes to RAM, and who knows of it.
+src_guest_libguest_la_LIBADD += -lm
+src_guest_libguest_la_SOURCES += \
+	src/guest/track.c src/guest/track.h \
+	src/guest/track-bitmap.c \
+	src/guest/track-fault.c \
+	src/guest/track-scan.c \
+	src/guest/track-uffd.c src/guest/track-uffd.h
+
+src_guest_libguest_la_SOURCES += \
+	src/guest/synthetic.c src/guest/synthetic.h \
+	src/guest/synthetic-check.c \
+	src/guest/synthetic-options.c \
+	src/guest/synthetic-page.c src/guest/synthetic-page.h \
+	src/guest/synthetic-state.c \
+	src/guest/synthetic-timeline.c \
+	src/guest/synthetic-writer.c src/guest/synthetic-writer.h

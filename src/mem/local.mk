@@ -5,3 +5,4 @@ src_mem_libmem_la_SOURCES = \
 	src/mem/manifest.c src/mem/manifest.h
 src_mem_libmem_la_CPPFLAGS = $(AM_CPPFLAGS) $(XXHASH_CFLAGS)
 src_mem_libmem_la_LIBADD = $(XXHASH_LIBS) $(GLIB_LIBS)
+src_mem_libmem_la_SOURCES += src/mem/bitmap.c src/mem/bitmap.h

@@ -5,7 +5,8 @@
  * kernel behind it that does what a real one cannot be made to do.
  *
  * Every call returns what the system call returns, but -errno on failure.
- * The kernel table never returns -EINTR: calls are made again, poll() with what is left of the time.
+ * The kernel table never returns -EINTR: calls are made again, poll() with what
+ * is left of the time.
  */
 #ifndef ZC_NET_OPS_H
 #define ZC_NET_OPS_H

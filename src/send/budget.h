@@ -36,7 +36,7 @@ void zc_budget_init(struct zc_budget *budget);
 /* The same from given limits, for tests and for showing the arithmetic. */
 void zc_budget_init_from(struct zc_budget *budget, uint64_t memlock_bytes, uint64_t optmem_bytes);
 
-/* Pages that the kernel charges for a call of @bytes: what was asked for, also when less is sent. */
+/* Pages that the kernel charges for a call of @bytes asked for, also when it sends fewer. */
 static inline uint32_t zc_budget_charge(uint64_t bytes)
 {
     return (uint32_t)(bytes / 4096 + 2);

@@ -155,7 +155,8 @@ static size_t piece_of(const struct zc_channel_packet *packet, uint64_t most)
     }
     size_t pieces = (packet->remaining_bytes + most - 1) / most;
     size_t even = (packet->remaining_bytes + pieces - 1) / pieces;
-    return MIN((even + ZC_CHANNEL_PAGE_BYTES - 1) / ZC_CHANNEL_PAGE_BYTES * ZC_CHANNEL_PAGE_BYTES, most);
+    size_t even_pages = (even + ZC_CHANNEL_PAGE_BYTES - 1) / ZC_CHANNEL_PAGE_BYTES;
+    return MIN(even_pages * ZC_CHANNEL_PAGE_BYTES, most);
 }
 
 static bool take_piece(struct zc_channel *channel, uint64_t most, size_t *bytes_out)
@@ -193,8 +194,14 @@ static int make_room(struct zc_channel *channel, size_t *bytes_out)
     if (memlock && take_piece(channel, zc_budget_room(channel->budget), bytes_out)) {
         return 1;
     }
-    bool never = channel->budget->memlock_bytes / ZC_CHANNEL_PAGE_BYTES < zc_budget_charge(CALL_BYTES_MIN);
-    zc_channel_set_reason(channel, !memlock ? ZC_REASON_OPTMEM : never ? ZC_REASON_MEMLOCK_TOO_SMALL : ZC_REASON_MEMLOCK);
+    uint64_t most_pages = channel->budget->memlock_bytes / ZC_CHANNEL_PAGE_BYTES;
+    enum zc_channel_reason reason = ZC_REASON_MEMLOCK;
+    if (!memlock) {
+        reason = ZC_REASON_OPTMEM;
+    } else if (most_pages < zc_budget_charge(CALL_BYTES_MIN)) {
+        reason = ZC_REASON_MEMLOCK_TOO_SMALL;
+    }
+    zc_channel_set_reason(channel, reason);
     return 0;
 }
 

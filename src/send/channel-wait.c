@@ -163,7 +163,7 @@ int zc_channel_wait_sending(struct zc_channel *channel, short events, zc_deadlin
     return ret;
 }
 
-/* After EAGAIN.  A socket that calls itself writable and then is not is asked less and less often. */
+/* A socket that calls itself writable and then is not, is asked less and less often. */
 int zc_channel_wait_writable(struct zc_channel *channel)
 {
     struct zc_channel_packet *packet = &channel->packet;

@@ -26,15 +26,19 @@ static const char *const reason_texts[] = {
     [ZC_REASON_NONE] = "",
     [ZC_REASON_NOT_ASKED] = "zero-copy was not asked for",
     [ZC_REASON_UNIX] = "UNIX sockets have no zero-copy; pages are copied",
-    [ZC_REASON_VSOCK] = "vsock sockets do not tell which call a completion belongs to; pages are copied",
+    [ZC_REASON_VSOCK] =
+        "vsock sockets do not tell which call a completion belongs to; pages are copied",
     [ZC_REASON_NOT_SUPPORTED] = "this kernel has no zero-copy for this socket; pages are copied",
-    [ZC_REASON_COPIED] = "the kernel copied although zero-copy was asked for (loopback, veth, a packet "
-                      "capture, or a device without scatter-gather)",
-    [ZC_REASON_OPTMEM] = "option memory of the socket was used up; raise net.core.optmem_max",
-    [ZC_REASON_MEMLOCK] = "ENOBUFS by RLIMIT_MEMLOCK, which all processes of the user share; raise it "
-                       "or give CAP_IPC_LOCK",
-    [ZC_REASON_MEMLOCK_TOO_SMALL] = "RLIMIT_MEMLOCK is too small for any zero-copy call; raise it or "
-                                 "give CAP_IPC_LOCK",
+    [ZC_REASON_COPIED] =
+        "the kernel copied although zero-copy was asked for (loopback, veth, a packet capture, "
+        "or a device without scatter-gather)",
+    [ZC_REASON_OPTMEM] =
+        "option memory of the socket was used up; raise net.core.optmem_max",
+    [ZC_REASON_MEMLOCK] =
+        "ENOBUFS by RLIMIT_MEMLOCK, which all processes of the user share; raise it or give "
+        "CAP_IPC_LOCK",
+    [ZC_REASON_MEMLOCK_TOO_SMALL] =
+        "RLIMIT_MEMLOCK is too small for any zero-copy call; raise it or give CAP_IPC_LOCK",
 };
 
 int64_t zc_channel_now_ns(struct zc_channel *channel)
@@ -75,7 +79,8 @@ static int send_packet(struct zc_channel *channel)
     struct zc_channel_packet *packet = &channel->packet;
 
     while (packet->remaining_bytes > 0) {
-        ssize_t sent = packet->zerocopy ? zc_channel_call_zerocopy(channel) : zc_channel_call_copy(channel);
+        ssize_t sent = packet->zerocopy ? zc_channel_call_zerocopy(channel)
+                                        : zc_channel_call_copy(channel);
         if (sent == -EAGAIN) {
             sent = zc_channel_wait_writable(channel);
         }

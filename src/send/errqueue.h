@@ -31,7 +31,7 @@ struct zc_note {
  */
 int zc_errqueue_parse(struct msghdr *msg, struct zc_note *note_out);
 
-/* Reads one message: as above, -EAGAIN when the queue is empty, or recvmsg's error.  Never waits. */
+/* Reads one message: as above, -EAGAIN when there is none, or recvmsg's error.  Never waits. */
 int zc_errqueue_read(const struct zc_net *net, int fd, struct zc_note *note_out);
 
 #endif

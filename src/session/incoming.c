@@ -51,7 +51,7 @@ static uint64_t ram_limit(const struct zc_incoming *in)
     return in->options.output ? (uint64_t)1 << 47 : read_available_bytes();
 }
 
-static bool take_main(struct zc_incoming *in, const uint8_t *first, size_t n_first)
+static void take_main(struct zc_incoming *in, const uint8_t *first, size_t n_first)
 {
     const struct zc_stream_limits limits = { .ram_bytes = ram_limit(in),
                                              .blocks = ZC_BLOCKS_MAX,
@@ -60,8 +60,9 @@ static bool take_main(struct zc_incoming *in, const uint8_t *first, size_t n_fir
     in->decoder = zc_stream_decoder_new(&limits);
     zc_stall_init(&in->last_words, &zc_net_kernel, -1, LAST_WORDS_MS);
     zc_input_init(&in->input, &in->stall, in->main_fd, INPUT_BYTES);
-    zc_input_unread(&in->input, first, n_first);
-    return true;
+    if (n_first) {
+        zc_input_unread(&in->input, first, n_first);
+    }
 }
 
 static bool accept_main(struct zc_incoming *in)
@@ -72,7 +73,8 @@ static bool accept_main(struct zc_incoming *in)
     zc_stall_init(&in->stall, &zc_net_kernel, in->session.cause.wake_fd,
                   in->options.stall_timeout_ms);
     if (in->listen_fd < 0) {
-        return take_main(in, NULL, 0);
+        take_main(in, NULL, 0);
+        return true;
     }
     in->acceptor = zc_acceptor_new(in->listen_fd, &in->stall,
                                    MIN(in->options.stall_timeout_ms, CONNECTION_PATIENCE_MS));
@@ -82,7 +84,8 @@ static bool accept_main(struct zc_incoming *in)
     if (in->main_fd < 0) {
         return zc_incoming_fail(in, error);
     }
-    return take_main(in, first, sizeof(first));
+    take_main(in, first, sizeof(first));
+    return true;
 }
 
 /* ------------------------------------------------------------------- ending */

@@ -4,7 +4,8 @@ src_session_libsession_la_SOURCES = \
 	src/session/incoming-stream.c \
 	src/session/incoming.c src/session/incoming.h \
 	src/session/manifest.c \
-	src/session/outgoing.c \
+	src/session/outgoing-stream.c \
+	src/session/outgoing.c src/session/outgoing.h \
 	src/session/return-path.c src/session/return-path.h \
 	src/session/session.c src/session/session.h
 src_session_libsession_la_LIBADD = $(GLIB_LIBS)

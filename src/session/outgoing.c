@@ -2,352 +2,31 @@
 /*
  * The source's end: a RAM image into QEMU's migration stream.
  *
- * Design: three kinds of threads.  The caller's runs the main stream, the
- * channel threads (send/sender.c) move pages, and the return path
- * (return-path.c) listens.  Sections are written to the main stream whole, so
- * whenever the session ends, the main stream stands between two records and
- * can still carry FAIL.
- *
- *     main stream                          channels
- *     header, configuration
- *     OPEN_RETURN_PATH, PING x 2 ..PONG    (connected, init packets sent)
- *     SESSION (to zcmig only)
- *     START: blocks, FLUSH                 SYNC
- *                                          pages ... SYNC, drained
- *     END: FLUSH; EOF; description
- *     MANIFEST ... (to zcmig only)
- *                         ..SHUT, RESULT
- *
- * With one connection only (fd:N) the pages go in the END section itself.
+ * Design: three kinds of threads.  The caller's connects and runs the main
+ * stream (outgoing-stream.c), the channel threads (send/sender.c) move pages,
+ * and the return path (return-path.c) listens.
  */
 #include "config.h"
 
 #include <errno.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/error.h"
 #include "base/fd.h"
-#include "base/log.h"
-#include "net/addr.h"
 #include "net/io.h"
-#include "send/iterate.h"
-#include "send/plain.h"
-#include "send/sender.h"
-#include "session/return-path.h"
-#include "session/session.h"
+#include "session/outgoing.h"
 #include "wire/multifd.h"
-#include "wire/stream.h"
 
-#define RAM_SECTION_ID 2
-#define RAM_VERSION 4
-#define MACHINE_NAME "none" /* an image has no machine: QEMU's name for that */
-#define DESCRIPTION "{\"page_size\": 4096, \"devices\": []}"
-#define LAST_WORDS_MS 1000 /* how long a broken session listens for the peer's reason */
 #define CHANNELS_DEFAULT_MAX 8u
 
-struct outgoing {
-    zcmig_session session;
-    /* set before start */
-    struct zcmig_send_options options; /* its strings are not kept */
-    struct zc_addr destination;
-    struct zc_source *source;
-    uint8_t uuid[16];
-    struct zc_budget budget;
-    struct zc_pace pace;
-    /* the caller's thread only */
-    int main_fd;
-    int fds[ZCMIG_CHANNELS_MAX];
-    struct zc_manifest *manifest;
-    struct zc_return_path *return_path;
-    struct zc_plain *plain;
-    GByteArray *out; /* what the main stream says next */
-    bool peer_is_zcmig;
-    /* atomic; writer: the caller's thread */
-    _Atomic uint64_t main_bytes;
-    _Atomic uint64_t plain_normal;
-    _Atomic uint64_t plain_zero;
-    /* under lock: threads that ask for figures look at these while run() makes and frees them */
-    GMutex lock;
-    struct zc_sender *sender;
-    struct zc_channel *plain_channel;
-};
-
-static void fail(struct outgoing *out, GError *error)
+void zc_outgoing_fail(struct zc_outgoing *out, GError *error)
 {
     zc_cause_report(&out->session.cause, error);
 }
 
-static zc_deadline stall_deadline(const struct outgoing *out)
-{
-    return zc_deadline_in(out->options.stall_timeout_ms);
-}
-
-/* ------------------------------------------------------------- main stream */
-
-/* Sends what was put into out->out.  False: reported. */
-static bool flush_main(struct outgoing *out)
-{
-    GError *error = NULL;
-
-    int ret = zc_io_write_all(out->main_fd, out->out->data, out->out->len, stall_deadline(out),
-                              out->session.cause.wake_fd);
-    atomic_fetch_add(&out->main_bytes, out->out->len);
-    g_byte_array_set_size(out->out, 0);
-    if (ret == 0 || ret == -ECANCELED) {
-        return ret == 0;
-    }
-    if (ret == -ETIMEDOUT) {
-        zc_error(&error, ZCMIG_ERROR_TIMEOUT,
-                 "the destination took nothing from the main stream for %" G_GINT64_FORMAT " ms",
-                 out->options.stall_timeout_ms);
-    } else {
-        zc_error_errno(&error, ZCMIG_ERROR_DISCONNECTED, ret, "the main stream broke");
-    }
-    fail(out, error);
-    return false;
-}
-
-static void put_extension(struct outgoing *out, const struct zc_extension *message)
-{
-    g_autoptr(GByteArray) bytes = g_byte_array_new();
-
-    zc_extension_put(bytes, message);
-    zc_stream_put_command(out->out, ZC_EXTENSION_COMMAND, bytes->data, (uint16_t)bytes->len);
-}
-
-static void put_ping(struct outgoing *out, uint32_t value)
-{
-    value = GUINT32_TO_BE(value);
-    zc_stream_put_command(out->out, ZC_COMMAND_PING, &value, sizeof(value));
-}
-
-/* Header to SESSION.  Finds out who the destination is. */
-static bool greet(struct outgoing *out)
-{
-    zc_stream_put_header(out->out);
-    zc_stream_put_configuration(out->out, MACHINE_NAME);
-    zc_stream_put_command(out->out, ZC_COMMAND_OPEN_RETURN_PATH, NULL, 0);
-    put_ping(out, ZC_HELLO_PING | ZC_EXTENSION_VERSION);
-    put_ping(out, 1);
-    if (!flush_main(out) ||
-        !zc_return_path_wait_hello(out->return_path,
-                                   zc_deadline_in(out->options.connect_timeout_ms),
-                                   &out->peer_is_zcmig)) {
-        return false;
-    }
-    atomic_store(&out->session.peer_is_zcmig, out->peer_is_zcmig);
-    if (!out->peer_is_zcmig) {
-        zc_warning("the destination is not zcmig: what arrives there will not be verified");
-        return true;
-    }
-    struct zc_extension message = { .type = ZC_EXTENSION_SESSION };
-    memcpy(message.session.uuid, out->uuid, sizeof(out->uuid));
-    message.session.n_channels = (uint16_t)out->options.channels;
-    message.session.verify = (uint8_t)out->options.verify;
-    message.session.exact_bytes = out->source->exact_bytes;
-    put_extension(out, &message);
-    return flush_main(out);
-}
-
-/* Ends the iteration on all channels and says so on the main stream. */
-static bool sync_channels(struct outgoing *out)
-{
-    if (out->sender) {
-        if (!zc_sender_sync(out->sender)) {
-            return false;
-        }
-        zc_stream_put_ram_flush(out->out);
-    }
-    return true;
-}
-
-static bool start_ram(struct outgoing *out)
-{
-    const struct zc_ram *ram = &out->source->ram;
-
-    zc_stream_put_section_start(out->out, RAM_SECTION_ID, "ram", 0, RAM_VERSION);
-    zc_stream_put_ram_size(out->out, zc_ram_bytes(ram));
-    for (uint32_t i = 0; i < ram->n_blocks; i++) {
-        zc_stream_put_ram_block(out->out, ram->blocks[i].name, ram->blocks[i].used_bytes);
-    }
-    if (!sync_channels(out)) {
-        return false;
-    }
-    zc_stream_put_ram_eos(out->out);
-    zc_stream_put_section_footer(out->out, RAM_SECTION_ID);
-    return flush_main(out);
-}
-
-/* ------------------------------------------------------------------- pages */
-
-static bool put_range(const struct zc_range *range, void *data)
-{
-    struct outgoing *out = data;
-
-    return zc_sender_put(out->sender, range);
-}
-
-static bool send_plain(const struct zc_range *range, void *data)
-{
-    struct outgoing *out = data;
-    uint32_t n_normal = 0, n_zero = 0;
-    GError *error = NULL;
-
-    if (out->source->ops->will_need) {
-        out->source->ops->will_need(out->source, range);
-    }
-    if (!zc_pace_wait(&out->pace, (uint64_t)range->n_pages * ZC_PAGE_BYTES,
-                      out->session.cause.wake_fd)) {
-        return false;
-    }
-    int ret = zc_plain_send(out->plain, range, stall_deadline(out), &n_normal, &n_zero);
-    atomic_fetch_add(&out->plain_normal, n_normal);
-    atomic_fetch_add(&out->plain_zero, n_zero);
-    if (ret == -ECANCELED) {
-        return false;
-    }
-    if (!out->source->ops->check(out->source, &error)) {
-        fail(out, error);
-        return false;
-    }
-    if (ret == -ETIMEDOUT) {
-        zc_error(&error, ZCMIG_ERROR_TIMEOUT,
-                 "the destination took no pages for %" G_GINT64_FORMAT " ms",
-                 out->options.stall_timeout_ms);
-    } else if (ret < 0) {
-        zc_error_errno(&error, ZCMIG_ERROR_DISCONNECTED, ret, "the main stream broke");
-    }
-    if (error) {
-        fail(out, error);
-        return false;
-    }
-    return true;
-}
-
-static bool send_pages(struct outgoing *out)
-{
-    if (out->sender) {
-        return zc_iterate_all(out->source, UINT32_MAX, put_range, out);
-    }
-    zc_stream_put_section_end(out->out, RAM_SECTION_ID);
-    return flush_main(out) &&
-           zc_iterate_all(out->source, ZC_PLAIN_PAGES_MAX, send_plain, out);
-}
-
-/* All pages, and everything that closes the stream. */
-static bool send_ram(struct outgoing *out)
-{
-    if (!send_pages(out)) {
-        return false;
-    }
-    if (out->sender) {
-        zc_stream_put_section_end(out->out, RAM_SECTION_ID);
-    }
-    if (!sync_channels(out)) {
-        return false;
-    }
-    zc_stream_put_ram_eos(out->out);
-    zc_stream_put_section_footer(out->out, RAM_SECTION_ID);
-    zc_stream_put_eof(out->out);
-    zc_stream_put_description(out->out, DESCRIPTION);
-    return flush_main(out);
-}
-
-/* ------------------------------------------------------------ verification */
-
-static bool send_manifest_block(struct outgoing *out, uint32_t index)
-{
-    const struct zc_manifest_block *block = &out->manifest->blocks[index];
-    g_autofree uint64_t *digests = g_new(uint64_t, ZC_EXTENSION_DIGESTS_MAX);
-
-    for (uint64_t page = 0; page < block->n_pages; page += ZC_EXTENSION_DIGESTS_MAX) {
-        uint32_t n = (uint32_t)MIN(block->n_pages - page, (uint64_t)ZC_EXTENSION_DIGESTS_MAX);
-        for (uint32_t i = 0; i < n; i++) {
-            digests[i] = GUINT64_TO_BE(block->digests[page + i]);
-        }
-        struct zc_extension message = { .type = ZC_EXTENSION_MANIFEST };
-        message.manifest.block = index;
-        message.manifest.first_page = page;
-        message.manifest.n_digests = n;
-        message.manifest.digests = (const uint8_t *)digests;
-        put_extension(out, &message);
-        if (!flush_main(out)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool send_manifest(struct outgoing *out)
-{
-    for (uint32_t i = 0; i < out->manifest->n_blocks; i++) {
-        if (!send_manifest_block(out, i)) {
-            return false;
-        }
-    }
-    struct zc_extension message = { .type = ZC_EXTENSION_MANIFEST_END };
-    message.manifest_end.n_pages = zc_manifest_pages(out->manifest);
-    put_extension(out, &message);
-    return flush_main(out);
-}
-
-static void take_result(struct outgoing *out, const struct zc_extension *result)
-{
-    GError *error = NULL;
-
-    atomic_store(&out->session.verified_pages, result->result.n_pages);
-    atomic_store(&out->session.mismatched_pages, result->result.n_wrong);
-    if (result->result.n_wrong) {
-        zc_error(&error, ZCMIG_ERROR_MISMATCH,
-                 "%" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT
-                 " pages are not at the destination as they were sent: %s",
-                 result->result.n_wrong, result->result.n_pages, result->result.text);
-    } else if (result->result.n_pages == 0) {
-        zc_warning("the destination was told not to verify, and did not");
-    } else if (result->result.n_pages != zc_manifest_pages(out->manifest)) {
-        zc_error(&error, ZCMIG_ERROR_PROTOCOL,
-                 "the destination compared %" G_GUINT64_FORMAT " pages, sent were %" G_GUINT64_FORMAT,
-                 result->result.n_pages, zc_manifest_pages(out->manifest));
-    }
-    if (error) {
-        fail(out, error);
-    }
-}
-
-/* Waits for the verdict.  False: there is none, or it is a bad one. */
-static bool hear_result(struct outgoing *out)
-{
-    struct zc_extension result;
-
-    if (!zc_return_path_wait_result(out->return_path, stall_deadline(out), &result)) {
-        return false;
-    }
-    take_result(out, &result);
-    return !zc_cause_is_set(&out->session.cause);
-}
-
-/* Sends the manifest, waits for SHUT and the verdict, in the order that the mode asks for. */
-static bool conclude(struct outgoing *out)
-{
-    bool verify = out->manifest && out->peer_is_zcmig;
-    bool before = out->options.verify == ZCMIG_VERIFY_BEFORE;
-
-    if (verify && (!send_manifest(out) || (before && !hear_result(out)))) {
-        return false;
-    }
-    int64_t shut_ns = zc_return_path_wait_shut(out->return_path, stall_deadline(out));
-    if (!shut_ns) {
-        return false;
-    }
-    atomic_store(&out->session.transferred_ns, shut_ns);
-    zc_session_set_state(&out->session, ZCMIG_STATE_VERIFYING);
-    return !verify || before || hear_result(out);
-}
-
 /* -------------------------------------------------------------- connecting */
 
-static bool send_init(struct outgoing *out, unsigned int channel)
+static bool send_init(struct zc_outgoing *out, unsigned int channel)
 {
     struct zc_multifd_init init = { .channel = (uint8_t)channel };
     uint8_t bytes[ZC_MULTIFD_INIT_BYTES];
@@ -355,17 +34,17 @@ static bool send_init(struct outgoing *out, unsigned int channel)
 
     memcpy(init.uuid, out->uuid, sizeof(out->uuid));
     zc_multifd_init_encode(&init, bytes);
-    int ret = zc_io_write_all(out->fds[channel], bytes, sizeof(bytes), stall_deadline(out),
-                              out->session.cause.wake_fd);
+    int ret = zc_io_write_all(out->fds[channel], bytes, sizeof(bytes),
+                              zc_outgoing_stall_deadline(out), out->session.cause.wake_fd);
     if (ret < 0 && ret != -ECANCELED) {
         zc_error_errno(&error, ZCMIG_ERROR_DISCONNECTED, ret, "cannot open channel %u", channel);
-        fail(out, error);
+        zc_outgoing_fail(out, error);
     }
     return ret == 0;
 }
 
 /* Main first, as QEMU does: before 8.0 the first connection is the main one by that alone. */
-static bool connect_all(struct outgoing *out)
+static bool connect_all(struct zc_outgoing *out)
 {
     zc_deadline deadline = zc_deadline_in(out->options.connect_timeout_ms);
     int wake_fd = out->session.cause.wake_fd;
@@ -382,13 +61,13 @@ static bool connect_all(struct outgoing *out)
         out->return_path = zc_return_path_start(out->main_fd, &out->session.cause, &error);
     }
     if (error) {
-        fail(out, error);
+        zc_outgoing_fail(out, error);
         return false;
     }
     return true;
 }
 
-static bool start_sending(struct outgoing *out)
+static bool start_sending(struct zc_outgoing *out)
 {
     GError *error = NULL;
     struct zc_sender *sender = NULL;
@@ -396,7 +75,7 @@ static bool start_sending(struct outgoing *out)
     if (out->options.verify != ZCMIG_VERIFY_OFF) {
         out->manifest = zc_manifest_new(&out->source->ram, &error);
         if (!out->manifest) {
-            fail(out, error);
+            zc_outgoing_fail(out, error);
             return false;
         }
         out->manifest->exact_bytes = out->source->exact_bytes;
@@ -426,7 +105,7 @@ static bool start_sending(struct outgoing *out)
     };
     sender = zc_sender_start(&options, &error);
     if (!sender) {
-        fail(out, error);
+        zc_outgoing_fail(out, error);
         return false;
     }
     g_mutex_lock(&out->lock);
@@ -437,31 +116,8 @@ static bool start_sending(struct outgoing *out)
 
 /* ------------------------------------------------------------------ ending */
 
-/* Tells the destination why, and hears what it has to say of its own accord. */
-static GError *exchange_last_words(struct outgoing *out, const GError *cause)
-{
-    enum zcmig_error_code code = zc_error_code(cause);
-
-    if (out->peer_is_zcmig && code != ZCMIG_ERROR_PEER && code != ZCMIG_ERROR_MISMATCH) {
-        struct zc_extension message = { .type = ZC_EXTENSION_FAIL };
-        message.fail.code = (uint8_t)code;
-        g_strlcpy(message.fail.text, cause->message, sizeof(message.fail.text));
-        g_byte_array_set_size(out->out, 0);
-        put_extension(out, &message);
-        /* The wake descriptor is readable by now: these words have a deadline of their own. */
-        if (zc_io_write_all(out->main_fd, out->out->data, out->out->len,
-                            zc_deadline_in(LAST_WORDS_MS), -1) < 0) {
-            zc_debug("the destination cannot be told why");
-        }
-    }
-    if (code == ZCMIG_ERROR_DISCONNECTED) {
-        return zc_return_path_linger(out->return_path, zc_deadline_in(LAST_WORDS_MS));
-    }
-    return NULL;
-}
-
 /* Joins every thread and closes every connection. */
-static void tear_down(struct outgoing *out, int64_t own_cpu_ns)
+static void tear_down(struct zc_outgoing *out, int64_t own_cpu_ns)
 {
     g_autoptr(GError) cause = zc_cause_copy(&out->session.cause);
     GError *reason = NULL;
@@ -471,7 +127,7 @@ static void tear_down(struct outgoing *out, int64_t own_cpu_ns)
         cpu_ns += zc_sender_stop(out->sender);
     }
     if (cause && out->return_path) {
-        reason = exchange_last_words(out, cause);
+        reason = zc_outgoing_last_words(out, cause);
     }
     cpu_ns += zc_return_path_stop(out->return_path);
     if (reason) {
@@ -484,28 +140,29 @@ static void tear_down(struct outgoing *out, int64_t own_cpu_ns)
     atomic_store(&out->session.cpu_ns, cpu_ns);
 }
 
-static bool run_null(struct outgoing *out)
+static bool run_null(struct zc_outgoing *out)
 {
     zc_session_set_state(&out->session, ZCMIG_STATE_ACTIVE);
-    if (!send_pages(out) || !zc_sender_sync(out->sender)) {
+    if (!zc_outgoing_send_pages(out) || !zc_sender_sync(out->sender)) {
         return false;
     }
     atomic_store(&out->session.transferred_ns, zc_clock_now_ns());
     return true;
 }
 
-static bool run_connected(struct outgoing *out)
+static bool run_connected(struct zc_outgoing *out)
 {
-    if (!greet(out)) {
+    if (!zc_outgoing_greet(out)) {
         return false;
     }
     zc_session_set_state(&out->session, ZCMIG_STATE_ACTIVE);
-    return start_ram(out) && send_ram(out) && conclude(out);
+    return zc_outgoing_start_ram(out) && zc_outgoing_send_pages(out) && zc_outgoing_end_ram(out) &&
+           zc_outgoing_conclude(out);
 }
 
 static bool outgoing_run(zcmig_session *session, GError **error)
 {
-    struct outgoing *out = (struct outgoing *)session;
+    struct zc_outgoing *out = (struct zc_outgoing *)session;
     int64_t cpu_before_ns = zc_clock_thread_cpu_ns();
     bool is_null = out->destination.kind == ZC_ADDR_NULL;
     GError *source_error = NULL;
@@ -518,7 +175,7 @@ static bool outgoing_run(zcmig_session *session, GError **error)
         }
     }
     if (!out->source->ops->check(out->source, &source_error)) {
-        fail(out, source_error);
+        zc_outgoing_fail(out, source_error);
     }
     tear_down(out, zc_clock_thread_cpu_ns() - cpu_before_ns);
     return zc_session_finish(session, error);
@@ -564,7 +221,7 @@ static void fill_channel(struct zcmig_channel_stats *stats, unsigned int id,
 
 static void outgoing_get_stats(zcmig_session *session, struct zcmig_stats *stats)
 {
-    struct outgoing *out = (struct outgoing *)session;
+    struct zc_outgoing *out = (struct zc_outgoing *)session;
 
     stats->sending = true;
     stats->wire_bytes = atomic_load(&out->main_bytes);
@@ -613,7 +270,7 @@ static bool check_range(const char *what, int64_t got, int64_t least, int64_t mo
     return true;
 }
 
-static bool take_options(struct outgoing *out, const struct zcmig_send_options *options,
+static bool take_options(struct zc_outgoing *out, const struct zcmig_send_options *options,
                          GError **error)
 {
     out->options = *options;
@@ -642,7 +299,7 @@ static bool take_options(struct outgoing *out, const struct zcmig_send_options *
 
 static void outgoing_free(zcmig_session *session)
 {
-    struct outgoing *out = (struct outgoing *)session;
+    struct zc_outgoing *out = (struct zc_outgoing *)session;
 
     zc_plain_free(out->plain);
     zc_channel_free(out->plain_channel);
@@ -664,7 +321,7 @@ static const struct zc_session_ops outgoing_ops = {
 
 zcmig_session *zcmig_send_new(const struct zcmig_send_options *options, GError **error)
 {
-    struct outgoing *out = g_new0(struct outgoing, 1);
+    struct zc_outgoing *out = g_new0(struct zc_outgoing, 1);
 
     if (!zc_session_init(&out->session, &outgoing_ops, error)) {
         g_free(out);

@@ -84,7 +84,7 @@ void zc_session_set_state(zcmig_session *session, enum zcmig_state state)
     if (state == ZCMIG_STATE_ACTIVE) {
         atomic_store(&session->active_ns, zc_clock_now_ns());
     }
-    zc_debug("%s -> %s", zcmig_state_name(from), zcmig_state_name(state));
+    zc_info("%s -> %s", zcmig_state_name(from), zcmig_state_name(state));
 }
 
 bool zc_session_finish(zcmig_session *session, GError **error)

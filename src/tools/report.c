@@ -54,6 +54,11 @@ double zc_report_cpu_per_gib(const struct zcmig_stats *stats)
     return bytes ? (double)stats->cpu_ns / NS_PER_S / ((double)bytes / (double)ZC_GIB) : 0;
 }
 
+const char *zc_report_peer(const struct zcmig_stats *stats)
+{
+    return stats->peer_is_zcmig ? "zcmig" : stats->wire_bytes ? "qemu" : "none";
+}
+
 /* "836 MiB/s"; "-" when it took no time. */
 static char *format_rate(uint64_t bytes, int64_t ns)
 {
@@ -81,8 +86,8 @@ static void print_figures(const struct zcmig_stats *stats, FILE *file)
     fprintf(file, "  %-14s %s\n", "RAM", ram);
     print_pages(file, "normal pages", stats->normal_pages);
     print_pages(file, "zero pages", stats->zero_pages);
-    fprintf(file, "  %-14s %s over %u channels and the main stream, with a %s\n", "on the wire",
-            wire, stats->n_channels, stats->peer_is_zcmig ? "zcmig" : "QEMU");
+    fprintf(file, "  %-14s %s over %u channels and the main stream, peer: %s\n", "on the wire",
+            wire, stats->n_channels, zc_report_peer(stats));
     fprintf(file, "  %-14s %.1f ms\n", "set-up", (double)stats->setup_ns / NS_PER_MS);
     fprintf(file, "  %-14s %.3f s, RAM %s, wire %s\n", "transfer",
             (double)stats->transfer_ns / NS_PER_S, ram_rate, wire_rate);

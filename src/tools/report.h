@@ -43,6 +43,9 @@ struct zc_report_totals zc_report_add_up(const struct zcmig_stats *stats);
 /* "n", or "n to m" where the kernel does not let it be exact.  The caller frees. */
 char *zc_report_format_range(uint64_t min, uint64_t max);
 
+/* Who was at the other end, as far as is known: "zcmig", "qemu", "none" when nothing was sent. */
+const char *zc_report_peer(const struct zcmig_stats *stats);
+
 /* CPU seconds for each GiB of RAM that crossed (zero pages count); 0 when none did. */
 double zc_report_cpu_per_gib(const struct zcmig_stats *stats);
 

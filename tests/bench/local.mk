@@ -9,3 +9,10 @@ bench: all $(noinst_bench)
 	ZC_BUILDDIR='$(abs_top_builddir)' ZCMIG='$(abs_top_builddir)/src/tools/zcmig' \
 	  $(top_srcdir)/tests/bench/run $(BENCHFLAGS)
 .PHONY: bench
+
+# what dirty tracking costs
+noinst_bench += tests/bench/track-cost
+tests_bench_track_cost_SOURCES = tests/bench/track-cost.c \
+	tests/lib/guest-memory.c tests/lib/guest-memory.h
+tests_bench_track_cost_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
+tests_bench_track_cost_LDADD = src/guest/libguest.la src/mem/libmem.la src/base/libbase.la

@@ -24,3 +24,8 @@ tests_kernel_optmem_of_a_call_CPPFLAGS = $(ZC_TEST_NETNS_CPPFLAGS)
 tests_kernel_optmem_of_a_call_LDADD = $(ZC_TEST_NETNS_LIBS)
 tests_kernel_small_control_buffer_loses_the_note_CPPFLAGS = $(ZC_TEST_NETNS_CPPFLAGS)
 tests_kernel_small_control_buffer_loses_the_note_LDADD = $(ZC_TEST_NETNS_LIBS)
+
+check_PROGRAMS += tests/kernel/track-uffd-semantics
+TESTS += tests/kernel/track-uffd-semantics
+tests_kernel_track_uffd_semantics_LDADD = src/guest/libguest.la src/mem/libmem.la \
+	src/base/libbase.la

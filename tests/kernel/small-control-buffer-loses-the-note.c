@@ -29,6 +29,7 @@ int main(void)
     netns_reader_join(reader, NULL, NULL);
     fact(got == 0 && (msg.msg_flags & MSG_CTRUNC) && again == 0,
          "a control buffer that is too small loses the note",
-         "recvmsg %zd with flags %#x, notes afterwards %d", got, (unsigned int)msg.msg_flags, again);
+         "recvmsg %zd with flags %#x, notes afterwards %d", got, (unsigned int)msg.msg_flags,
+         again);
     return 0;
 }

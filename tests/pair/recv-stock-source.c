@@ -5,8 +5,11 @@
  */
 #include "config.h"
 
+#include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -230,6 +233,37 @@ START_TEST(too_much_ram_is_refused_before_it_is_allocated)
 }
 END_TEST
 
+/* _i: 1 the page comes by a channel, 0 on the main stream */
+START_TEST(a_full_file_system_is_named_and_the_source_told)
+{
+    if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+        mount("zc-small", dir, "tmpfs", 0, "size=128k") < 0) {
+        printf("skipped: no right to mount a tmpfs in a mount namespace: %s\n", strerror(errno));
+        start(0);
+        return;
+    }
+    pair.recv.channels = (unsigned int)_i;
+    start((unsigned int)_i);
+    zc_peer_head(&peer, true);
+    zc_peer_ram_start(&peer, BYTES);
+    if (_i) {
+        zc_peer_sync(&peer);
+    }
+    zc_peer_section_end(&peer);
+    zc_peer_ram_section(&peer, ZC_SECTION_PART);
+    for (unsigned int i = 0; !_i && i < PAGES; i++) {
+        zc_peer_page(&peer, i, 1);
+    }
+    zc_peer_flush(&peer);
+    for (unsigned int i = 0; _i && i < PAGES; i += 64) {
+        zc_peer_packet(&peer, 0, 0, i, 64, 1, -1);
+    }
+    ck_assert_int_eq(zc_peer_wait_shut(&peer), 1);
+    expect_failure(ZCMIG_ERROR_OUTPUT, "No space left");
+    umount2(dir, MNT_DETACH);
+}
+END_TEST
+
 /* After a proper beginning with one channel: @channel_fault does the harm. */
 static void with_fault(void (*channel_fault)(void), int code, const char *part)
 {
@@ -367,6 +401,7 @@ int main(void)
     tcase_add_test(tcase, a_newer_page_is_not_overtaken_by_an_older_one);
     tcase_add_test(tcase, device_state_is_refused_by_name);
     tcase_add_test(tcase, too_much_ram_is_refused_before_it_is_allocated);
+    tcase_add_loop_test(tcase, a_full_file_system_is_named_and_the_source_told, 0, 2);
     tcase_add_loop_test(tcase, a_faulty_source_is_told_from_its_fault, 0,
                         (int)G_N_ELEMENTS(faults));
     tcase_add_loop_test(tcase, a_source_that_breaks_off_anywhere_leaves_nothing, 0, 16);

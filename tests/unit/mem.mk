@@ -8,4 +8,9 @@ tests_unit_mem_digest_CPPFLAGS = $(ZC_TEST_CPPFLAGS)
 tests_unit_mem_digest_LDADD = $(ZC_TEST_MEM_LIBS)
 tests_unit_mem_manifest_CPPFLAGS = $(ZC_TEST_CPPFLAGS)
 tests_unit_mem_manifest_LDADD = $(ZC_TEST_MEM_LIBS)
+
+check_PROGRAMS += tests/unit/mem-bitmap
+TESTS += tests/unit/mem-bitmap
+tests_unit_mem_bitmap_CPPFLAGS = $(ZC_TEST_CPPFLAGS)
+tests_unit_mem_bitmap_LDADD = $(ZC_TEST_MEM_LIBS)
 endif

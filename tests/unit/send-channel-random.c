@@ -11,7 +11,7 @@
 #include "lib/channel-rig.h"
 #include "lib/unit.h"
 
-#define SCENARIOS 1500
+#define SCENARIOS 1000
 /* A wait may end this long after its deadline: poll's rounding and a few system calls. */
 #define SLACK_NS (3 * ZC_NS_PER_MS)
 

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Design: userfaultfd in async mode lets the kernel take the protection off by
+ * itself when a protected page is written; PAGEMAP_SCAN lists pages without
+ * protection and, with PM_SCAN_WP_MATCHING, protects them in the same walk,
+ * under the page table's lock.  So there is no moment at which a page is
+ * neither told nor protected.  The list is fixed in size: when it is full the
+ * call says how far it came (what is beyond is neither told nor protected).
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <linux/fs.h>
+
+#include "base/error.h"
+#include "guest/track-uffd.h"
+#include "guest/track.h"
+
+#ifndef PAGEMAP_SCAN /* include/uapi/linux/fs.h of 6.7 */
+struct page_region {
+    uint64_t start;
+    uint64_t end;
+    uint64_t categories;
+};
+
+struct pm_scan_arg {
+    uint64_t size;
+    uint64_t flags;
+    uint64_t start;
+    uint64_t end;
+    uint64_t walk_end;
+    uint64_t vec;
+    uint64_t vec_len;
+    uint64_t max_pages;
+    uint64_t category_inverted;
+    uint64_t category_mask;
+    uint64_t category_anyof_mask;
+    uint64_t return_mask;
+};
+
+#define PAGE_IS_WRITTEN (1 << 1)
+#define PM_SCAN_WP_MATCHING (1 << 0)   /* protect what is listed */
+#define PM_SCAN_CHECK_WPASYNC (1 << 1) /* EPERM where the range is not registered */
+#define PAGEMAP_SCAN _IOWR('f', 16, struct pm_scan_arg)
+#endif
+
+#define REGIONS 4096u /* 96 KiB; a walk goes on where the list was full */
+
+static const struct zc_tracker_ops scan_ops;
+
+struct track_scan {
+    struct zc_tracker base;
+    struct zc_uffd uffd;
+    int pagemap_fd;
+    struct page_region regions[REGIONS];
+};
+
+static void scan_free(struct zc_tracker *tracker)
+{
+    struct track_scan *scan = (struct track_scan *)tracker;
+
+    zc_uffd_close(&scan->uffd);
+    if (scan->pagemap_fd >= 0) {
+        close(scan->pagemap_fd);
+    }
+    g_free(scan);
+}
+
+static bool open_pagemap(struct track_scan *scan, GError **error)
+{
+    struct pm_scan_arg nothing = { .size = sizeof(nothing) };
+
+    scan->pagemap_fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+    if (scan->pagemap_fd < 0) {
+        return zc_error_errno(error, ZCMIG_ERROR_UNSUPPORTED, errno,
+                              "tracker scan: /proc/self/pagemap cannot be opened");
+    }
+    if (ioctl(scan->pagemap_fd, PAGEMAP_SCAN, &nothing) < 0 && errno == ENOTTY) {
+        return zc_error(error, ZCMIG_ERROR_UNSUPPORTED,
+                        "tracker scan: this kernel has no PAGEMAP_SCAN");
+    }
+    return true;
+}
+
+struct zc_tracker *zc_track_scan_new(GError **error)
+{
+    struct track_scan *scan = g_new0(struct track_scan, 1);
+
+    scan->base.ops = &scan_ops;
+    scan->pagemap_fd = -1;
+    if (!zc_uffd_open(&scan->uffd,
+                      UFFD_FEATURE_PAGEFAULT_FLAG_WP | UFFD_FEATURE_WP_ASYNC |
+                          UFFD_FEATURE_WP_UNPOPULATED,
+                      UFFD_FEATURE_WP_HUGETLBFS_SHMEM, "tracker scan", error) ||
+        !open_pagemap(scan, error)) {
+        scan_free(&scan->base);
+        return NULL;
+    }
+    return &scan->base;
+}
+
+static bool scan_start(struct zc_tracker *tracker, GError **error)
+{
+    struct track_scan *scan = (struct track_scan *)tracker;
+
+    return zc_uffd_register(&scan->uffd, tracker->ram, error) &&
+           zc_uffd_protect_all(&scan->uffd, tracker->ram, error);
+}
+
+static void scan_stop(struct zc_tracker *tracker)
+{
+    struct track_scan *scan = (struct track_scan *)tracker;
+
+    zc_uffd_stop(&scan->uffd, tracker->ram);
+}
+
+static uint64_t take_regions(const struct track_scan *scan, int n_regions,
+                             const struct zc_block *block, struct zc_bitmap *dirty)
+{
+    uint64_t n_pages = 0;
+
+    for (int i = 0; i < n_regions; i++) {
+        const struct page_region *region = &scan->regions[i];
+        uint64_t first = (region->start - (uintptr_t)block->host) / ZC_PAGE_BYTES;
+        uint64_t n = (region->end - region->start) / ZC_PAGE_BYTES;
+        zc_bitmap_set_range(dirty, first, n);
+        n_pages += n;
+    }
+    return n_pages;
+}
+
+static int64_t scan_harvest(struct zc_tracker *tracker, const struct zc_range *asked,
+                            struct zc_bitmap *dirty)
+{
+    struct track_scan *scan = (struct track_scan *)tracker;
+    struct zc_range range = zc_uffd_widen(&scan->uffd, tracker->ram, asked);
+    const struct zc_block *block = &tracker->ram->blocks[range.block];
+    uint64_t at = (uintptr_t)block->host + range.first_page * ZC_PAGE_BYTES;
+    uint64_t end = at + (uint64_t)range.n_pages * ZC_PAGE_BYTES;
+    int64_t n_pages = 0;
+
+    while (at < end) {
+        struct pm_scan_arg arg = {
+            .size = sizeof(arg),
+            .flags = PM_SCAN_WP_MATCHING | PM_SCAN_CHECK_WPASYNC,
+            .start = at,
+            .end = end,
+            .vec = (uintptr_t)scan->regions,
+            .vec_len = REGIONS,
+            .category_mask = PAGE_IS_WRITTEN,
+            .return_mask = PAGE_IS_WRITTEN,
+        };
+        int n_regions = ioctl(scan->pagemap_fd, PAGEMAP_SCAN, &arg);
+        if (n_regions < 0) {
+            return -errno;
+        }
+        if (arg.walk_end <= at) {
+            return -EIO; /* no progress: the mapping changed its granule under us */
+        }
+        n_pages += (int64_t)take_regions(scan, n_regions, block, dirty);
+        at = arg.walk_end;
+    }
+    return n_pages;
+}
+
+static const struct zc_tracker_ops scan_ops = {
+    .name = "scan",
+    .start = scan_start,
+    .harvest = scan_harvest,
+    .stop = scan_stop,
+    .free = scan_free,
+};
