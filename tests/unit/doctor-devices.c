@@ -161,7 +161,7 @@ END_TEST
 START_TEST(loopback_copies)
 {
     struct made_up made;
-    struct zc_route route = { .found = true, .local = true, .ifindex = 2, .address = "10.0.0.1" };
+    struct zc_route route = { .local = true, .ifindex = 2, .address = "10.0.0.1" };
 
     made_up_init(&made);
     made_up_link(&made, 1, "lo", "")->loopback = true;
