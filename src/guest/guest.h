@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "guest/track.h"
 #include "mem/block.h"
+#include "mem/manifest.h"
 
 /* ------------------------------------------------------------------ source */
 
@@ -65,6 +66,8 @@ struct zc_source {
     struct zc_ram ram;
     uint64_t exact_bytes; /* of an image: its size, the last page may be part; else 0 */
     char *uri;            /* for messages */
+    const struct zc_snapshot *snapshot; /* what else the guest is (guest/snapshot.h), or NULL */
+    struct zc_manifest *expected;       /* what its pages were when they were stored, or NULL */
 };
 
 /* Opens the source that @uri names.  Errors: ZCMIG_ERROR_USAGE, ZCMIG_ERROR_SOURCE. */
@@ -77,6 +80,7 @@ struct zc_source *zc_image_source_open(const char *uri, const char *path, GError
 /* ------------------------------------------------------------------- store */
 
 struct zc_store;
+struct zc_snapshot;
 
 struct zc_store_ops {
     void (*free)(struct zc_store *store); /* drops what was not committed */
@@ -90,6 +94,13 @@ struct zc_store_ops {
     int (*populate)(struct zc_store *store, uint8_t *host, uint64_t bytes);
     /* Makes the pages zero again after they held data; frees them where it can.  0 or -errno. */
     int (*zero)(struct zc_store *store, uint8_t *host, uint64_t bytes);
+    /*
+     * Takes what the guest is besides its RAM, and the digests of that at arrival; both are borrowed
+     * until free.  Comes before commit.  NULL: this store has no place for it.
+     */
+    bool (*keep_state)(struct zc_store *store, const struct zc_snapshot *snapshot,
+                       const struct zc_manifest *manifest, GError **error);
+    bool keeps_digests; /* digests are wanted whatever the verification */
     /* The RAM is whole: publish it.  @exact_bytes: as in struct zc_source. */
     bool (*commit)(struct zc_store *store, uint64_t exact_bytes, GError **error);
 };

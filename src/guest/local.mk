@@ -12,6 +12,12 @@ src_guest_libguest_la_SOURCES += src/guest/qmp.c src/guest/qmp.h
 src_guest_libguest_la_CPPFLAGS = $(AM_CPPFLAGS) $(JSON_CFLAGS)
 src_guest_libguest_la_LIBADD += $(JSON_LIBS)
 
+# A guest in a directory.
+src_guest_libguest_la_SOURCES += \
+	src/guest/snapshot.c src/guest/snapshot.h \
+	src/guest/snapshot-source.c \
+	src/guest/snapshot-store.c
+
 # Who writes to RAM, and who knows of it.
 src_guest_libguest_la_LIBADD += -lm
 src_guest_libguest_la_SOURCES += \

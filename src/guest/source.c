@@ -4,13 +4,14 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "guest/guest.h"
+#include "guest/snapshot.h"
 
 static const struct {
     const char *scheme;
     struct zc_source *(*open)(const char *uri, const char *rest, GError **error);
 } schemes[] = {
     { "file:", zc_image_source_open },
+    { ZC_SNAPSHOT_SCHEME, zc_snapshot_source_open },
 };
 
 struct zc_source *zc_source_open(const char *uri, GError **error)
@@ -21,7 +22,7 @@ struct zc_source *zc_source_open(const char *uri, GError **error)
             return schemes[i].open(uri, uri + length, error);
         }
     }
-    zc_error(error, ZCMIG_ERROR_USAGE, "source: got '%s', allowed is file:IMAGE", uri);
+    zc_error(error, ZCMIG_ERROR_USAGE, "source: got '%s', allowed are file:IMAGE and dir:SNAPSHOT", uri);
     return NULL;
 }
 

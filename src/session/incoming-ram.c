@@ -20,8 +20,9 @@ G_STATIC_ASSERT(ZC_RECV_CHANNELS_MAX == ZCMIG_CHANNELS_MAX);
 
 static bool allocate(struct zc_incoming *in, GError **error)
 {
-    bool record = in->options.verify != ZCMIG_VERIFY_OFF && in->has_session &&
-                  in->peer.session.verify != ZC_VERIFY_OFF;
+    bool compare = in->options.verify != ZCMIG_VERIFY_OFF && in->has_session &&
+                   in->peer.session.verify != ZC_VERIFY_OFF;
+    bool record = compare || in->store->ops->keeps_digests;
 
     return in->store->ops->allocate(in->store, &in->ram, error) &&
            zc_place_init(&in->place, &in->ram, in->store, record, in->options.populate, error);

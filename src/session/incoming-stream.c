@@ -120,7 +120,7 @@ static bool commit(struct zc_incoming *in)
     uint64_t exact_bytes = in->has_session ? in->peer.session.exact_bytes : 0;
     GError *error = NULL;
 
-    if (zc_cause_is_set(&in->session.cause)) {
+    if (zc_cause_is_set(&in->session.cause) || !zc_incoming_keep_state(in)) {
         return false;
     }
     if (!in->store->ops->commit(in->store, exact_bytes, &error)) {
@@ -153,7 +153,9 @@ static bool on_eof(struct zc_incoming *in)
         return commit(in) && finish(in);
     }
     in->phase = ZC_INCOMING_MANIFEST;
-    zc_verify_init(&in->verify, in->place.arrival, in->session.mismatches);
+    zc_verify_init(&in->verify,
+                   in->options.verify == ZCMIG_VERIFY_OFF ? NULL : in->place.arrival,
+                   in->session.mismatches);
     if (in->peer.session.verify == ZC_VERIFY_AFTER) {
         put_shut(in, 0);
         return answer(in);
@@ -296,6 +298,10 @@ static bool on_command(struct zc_incoming *in, const struct zc_stream_event *eve
         return true;
     case ZC_EXTENSION_COMMAND:
         return on_extension(in, event);
+    case ZC_COMMAND_POSTCOPY_ADVISE:
+        zc_error(&error, ZCMIG_ERROR_UNSUPPORTED,
+                 "the source has migration capability postcopy-ram on, which is not supported");
+        return zc_incoming_fail(in, error);
     default:
         zc_error(&error, ZCMIG_ERROR_UNSUPPORTED,
                  "the source sent command %u (postcopy or COLO), which is not supported",
@@ -307,6 +313,7 @@ static bool on_command(struct zc_incoming *in, const struct zc_stream_event *eve
 static bool on_configuration(struct zc_incoming *in, const struct zc_stream_event *event)
 {
     zc_debug("source machine '%s'", event->configuration.machine);
+    zc_incoming_keep_configuration(in, event);
     if (in->has_wanted_uuid && event->configuration.has_uuid) {
         if (memcmp(event->configuration.uuid, in->wanted_uuid, 16) != 0) {
             return fail_protocol(in, "configuration: got the UUID of another guest");
@@ -322,10 +329,15 @@ static bool on_section(struct zc_incoming *in, const struct zc_stream_event *eve
 
     in->section = event->section.type;
     if (event->section.is_ram) {
+        in->snapshot.ram_section_id = event->section.id;
         return true;
     }
+    if (in->phase == ZC_INCOMING_TAIL) {
+        return zc_incoming_take_devices(in, event) && on_eof(in);
+    }
     zc_error(&error, ZCMIG_ERROR_UNSUPPORTED,
-             "the source sends the state of device '%s': only RAM is received", event->section.name);
+             "the source sends the state of device '%s' before RAM, which is not supported",
+             event->section.name);
     return zc_incoming_fail(in, error);
 }
 

@@ -223,9 +223,14 @@ static bool open_all(struct zc_incoming *in, const struct zcmig_recv_options *op
         }
         in->has_wanted_uuid = true;
     }
-    in->store = options->output
-                    ? zc_image_store_new(options->output, options->overwrite, error)
-                    : zc_memory_store_new();
+    if (!options->output) {
+        in->store = zc_memory_store_new();
+    } else if (g_str_has_prefix(options->output, ZC_SNAPSHOT_SCHEME)) {
+        in->store = zc_snapshot_store_new(options->output + strlen(ZC_SNAPSHOT_SCHEME),
+                                          options->overwrite, error);
+    } else {
+        in->store = zc_image_store_new(options->output, options->overwrite, error);
+    }
     return in->store && open_address(in, options, error);
 }
 
@@ -244,6 +249,7 @@ static void incoming_free(zcmig_session *session)
     }
     zc_input_clear(&in->input);
     zc_stream_decoder_free(in->decoder);
+    zc_snapshot_clear(&in->snapshot);
     g_byte_array_unref(in->out);
     zc_session_clear(session);
     g_free(in);
@@ -269,6 +275,7 @@ zcmig_session *zcmig_recv_new(const struct zcmig_recv_options *options, GError *
     }
     in->out = g_byte_array_new();
     zc_ram_init(&in->ram);
+    zc_snapshot_init(&in->snapshot);
     if (!open_all(in, options, error)) {
         incoming_free(&in->session);
         return NULL;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The inside of the destination's end: what incoming.c (options, connections,
- * the end), incoming-stream.c (the main stream's events, verification) and
- * incoming-ram.c (RAM, channels, barriers) share.  Private to session/.
+ * the end), incoming-stream.c (the main stream's events, verification),
+ * incoming-ram.c (RAM, channels, barriers) and incoming-devices.c (the state of
+ * devices) share.  Private to session/.
  *
  * Functions return false once the session's cause is set; they report it.
  */
@@ -10,6 +11,7 @@
 #define ZC_SESSION_INCOMING_H
 
 #include "guest/guest.h"
+#include "guest/snapshot.h"
 #include "net/addr.h"
 #include "recv/acceptor.h"
 #include "recv/barrier.h"
@@ -67,6 +69,7 @@ struct zc_incoming {
     bool barrier_per_section; /* every end of a RAM section is one: machine types up to 8.0 */
     bool said_shut;
     bool committed;
+    struct zc_snapshot snapshot; /* what else the guest is */
     struct zc_ram ram;
     struct zc_place place;
     bool has_ram; /* place, barrier and readers are there */
@@ -112,6 +115,17 @@ bool zc_incoming_end_ram(struct zc_incoming *in);
 
 /* Joins the readers that run.  The cause is set, or RAM is whole. */
 void zc_incoming_stop_readers(struct zc_incoming *in);
+
+/* ---- incoming-devices.c */
+
+/* The configuration of @event, whose bytes were just taken off the input. */
+void zc_incoming_keep_configuration(struct zc_incoming *in, const struct zc_stream_event *event);
+
+/* From the FULL section of @event to the description: checked and kept.  The sections are over. */
+bool zc_incoming_take_devices(struct zc_incoming *in, const struct zc_stream_event *event);
+
+/* Gives the store what the guest is besides its RAM, before it commits. */
+bool zc_incoming_keep_state(struct zc_incoming *in);
 
 /* ---- incoming-stream.c */
 

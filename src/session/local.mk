@@ -1,5 +1,6 @@
 noinst_LTLIBRARIES += src/session/libsession.la
 src_session_libsession_la_SOURCES = \
+	src/session/incoming-devices.c \
 	src/session/incoming-ram.c \
 	src/session/incoming-stream.c \
 	src/session/incoming.c src/session/incoming.h \
