@@ -132,6 +132,19 @@ static bool send_packet(struct worker *worker, const char *doing)
     return true;
 }
 
+/* Takes the zero pages out of the batch: for a peer that knows none in packets. */
+static void put_zeros_aside(struct worker *worker, uint32_t block)
+{
+    struct zc_multifd_packet *packet = &worker->batch.packet;
+
+    for (uint32_t i = 0; i < packet->n_zero; i++) {
+        zc_bitmap_set_page_atomic(&worker->sender->options.zeros[block],
+                                  packet->offsets[packet->n_normal + i] / ZC_PAGE_BYTES);
+    }
+    count(&worker->zero_pages, packet->n_zero);
+    packet->n_zero = 0;
+}
+
 static bool do_range(struct worker *worker, const struct zc_range *range)
 {
     struct zc_sender *sender = worker->sender;
@@ -151,7 +164,11 @@ static bool do_range(struct worker *worker, const struct zc_range *range)
             zc_cause_report(sender->options.cause, error);
             return false;
         }
-        if (!send_packet(worker, "sending pages")) {
+        if (sender->options.zeros) {
+            put_zeros_aside(worker, part.block);
+        }
+        bool empty = worker->batch.packet.n_normal + worker->batch.packet.n_zero == 0;
+        if (!empty && !send_packet(worker, "sending pages")) {
             return false;
         }
         count(&worker->normal_pages, worker->batch.packet.n_normal);

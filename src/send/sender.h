@@ -20,6 +20,7 @@
 #include "base/cause.h"
 #include "base/pace.h"
 #include "guest/guest.h"
+#include "mem/bitmap.h"
 #include "mem/manifest.h"
 #include "send/channel.h"
 
@@ -33,6 +34,7 @@ struct zc_sender_options {
     struct zc_pace *pace;        /* shared with nobody else but the main stream */
     struct zc_source *source;
     struct zc_manifest *manifest; /* filled on the way; NULL: no digests */
+    struct zc_bitmap *zeros; /* one a block: zero pages are set there and not put in packets; or NULL */
     struct zc_cause *cause;      /* where failures go, and what ends all waits */
     int64_t stall_timeout_ms;    /* the peer takes nothing for so long */
 };

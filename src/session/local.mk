@@ -5,6 +5,7 @@ src_session_libsession_la_SOURCES = \
 	src/session/incoming-stream.c \
 	src/session/incoming.c src/session/incoming.h \
 	src/session/manifest.c \
+	src/session/outgoing-snapshot.c \
 	src/session/outgoing-stream.c \
 	src/session/outgoing.c src/session/outgoing.h \
 	src/session/return-path.c src/session/return-path.h \

@@ -12,7 +12,8 @@
  *     SESSION (to zcmig only)
  *     START: blocks, FLUSH                 SYNC
  *                                          pages ... SYNC, drained
- *     END: FLUSH; EOF; description
+ *     END: zero pages (QEMU), FLUSH
+ *     devices; EOF; description
  *     MANIFEST ... (to zcmig only)
  *                         ..SHUT, RESULT
  *
@@ -30,10 +31,8 @@
 #include "session/outgoing.h"
 #include "wire/stream.h"
 
-#define RAM_SECTION_ID 2
 #define RAM_VERSION 4
-#define MACHINE_NAME "none" /* an image has no machine: QEMU's name for that */
-#define DESCRIPTION "{\"page_size\": 4096, \"devices\": []}"
+#define RECORDS_BYTES_MAX (256u << 10) /* zero records in one write */
 
 /* ------------------------------------------------------------- main stream */
 
@@ -77,7 +76,7 @@ static void put_ping(struct zc_outgoing *out, uint32_t value)
 bool zc_outgoing_greet(struct zc_outgoing *out)
 {
     zc_stream_put_header(out->out);
-    zc_stream_put_configuration(out->out, MACHINE_NAME);
+    zc_outgoing_put_configuration(out);
     zc_stream_put_command(out->out, ZC_COMMAND_OPEN_RETURN_PATH, NULL, 0);
     put_ping(out, ZC_HELLO_PING | ZC_EXTENSION_VERSION);
     put_ping(out, 1);
@@ -100,23 +99,25 @@ bool zc_outgoing_greet(struct zc_outgoing *out)
     return flush_main(out);
 }
 
-/* Ends the iteration on all channels and says so on the main stream. */
+/* Ends the iteration on all channels. */
 static bool sync_channels(struct zc_outgoing *out)
 {
-    if (out->sender) {
-        if (!zc_sender_sync(out->sender)) {
-            return false;
-        }
+    return !out->sender || zc_sender_sync(out->sender);
+}
+
+/* Says so on the main stream. */
+static void put_flush(struct zc_outgoing *out)
+{
+    if (out->sender && zc_outgoing_says_flush(out)) {
         zc_stream_put_ram_flush(out->out);
     }
-    return true;
 }
 
 bool zc_outgoing_start_ram(struct zc_outgoing *out)
 {
     const struct zc_ram *ram = &out->source->ram;
 
-    zc_stream_put_section_start(out->out, RAM_SECTION_ID, "ram", 0, RAM_VERSION);
+    zc_stream_put_section_start(out->out, zc_outgoing_ram_section_id(out), "ram", 0, RAM_VERSION);
     zc_stream_put_ram_size(out->out, zc_ram_bytes(ram));
     for (uint32_t i = 0; i < ram->n_blocks; i++) {
         zc_stream_put_ram_block(out->out, ram->blocks[i].name, ram->blocks[i].used_bytes);
@@ -124,8 +125,9 @@ bool zc_outgoing_start_ram(struct zc_outgoing *out)
     if (!sync_channels(out)) {
         return false;
     }
+    put_flush(out);
     zc_stream_put_ram_eos(out->out);
-    zc_stream_put_section_footer(out->out, RAM_SECTION_ID);
+    zc_stream_put_section_footer(out->out, zc_outgoing_ram_section_id(out));
     return flush_main(out);
 }
 
@@ -180,22 +182,34 @@ bool zc_outgoing_send_pages(struct zc_outgoing *out)
     if (out->sender) {
         return zc_iterate_all(out->source, UINT32_MAX, put_range, out);
     }
-    zc_stream_put_section_end(out->out, RAM_SECTION_ID);
+    zc_stream_put_section_end(out->out, zc_outgoing_ram_section_id(out));
     return flush_main(out) && zc_iterate_all(out->source, ZC_PLAIN_PAGES_MAX, send_plain, out);
 }
 
 bool zc_outgoing_end_ram(struct zc_outgoing *out)
 {
+    uint32_t block = 0;
+    uint64_t page = 0;
+
     if (out->sender) {
-        zc_stream_put_section_end(out->out, RAM_SECTION_ID);
+        zc_stream_put_section_end(out->out, zc_outgoing_ram_section_id(out));
     }
+    /* Before the records: when the channels have synced, all zero pages are known. */
     if (!sync_channels(out)) {
         return false;
     }
+    while (zc_outgoing_put_zeros(out, &block, &page, RECORDS_BYTES_MAX)) {
+        if (!flush_main(out)) {
+            return false;
+        }
+    }
+    if (!zc_outgoing_check_pages(out)) {
+        return false;
+    }
+    put_flush(out);
     zc_stream_put_ram_eos(out->out);
-    zc_stream_put_section_footer(out->out, RAM_SECTION_ID);
-    zc_stream_put_eof(out->out);
-    zc_stream_put_description(out->out, DESCRIPTION);
+    zc_stream_put_section_footer(out->out, zc_outgoing_ram_section_id(out));
+    zc_outgoing_put_tail(out);
     return flush_main(out);
 }
 

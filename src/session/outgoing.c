@@ -90,6 +90,7 @@ static bool start_sending(struct zc_outgoing *out)
         out->plain = zc_plain_new(out->plain_channel, out->source, out->manifest);
         return true;
     }
+    out->zeros = zc_outgoing_new_zeros(out);
     const struct zc_sender_options options = {
         .fds = out->fds,
         .n_channels = out->options.channels,
@@ -100,6 +101,7 @@ static bool start_sending(struct zc_outgoing *out)
         .pace = &out->pace,
         .source = out->source,
         .manifest = out->manifest,
+        .zeros = out->zeros,
         .cause = &out->session.cause,
         .stall_timeout_ms = out->options.stall_timeout_ms,
     };
@@ -143,7 +145,7 @@ static void tear_down(struct zc_outgoing *out, int64_t own_cpu_ns)
 static bool run_null(struct zc_outgoing *out)
 {
     zc_session_set_state(&out->session, ZCMIG_STATE_ACTIVE);
-    if (!zc_outgoing_send_pages(out) || !zc_sender_sync(out->sender)) {
+    if (!start_sending(out) || !zc_outgoing_send_pages(out) || !zc_sender_sync(out->sender)) {
         return false;
     }
     atomic_store(&out->session.transferred_ns, zc_clock_now_ns());
@@ -152,7 +154,7 @@ static bool run_null(struct zc_outgoing *out)
 
 static bool run_connected(struct zc_outgoing *out)
 {
-    if (!zc_outgoing_greet(out)) {
+    if (!connect_all(out) || !zc_outgoing_greet(out) || !start_sending(out)) {
         return false;
     }
     zc_session_set_state(&out->session, ZCMIG_STATE_ACTIVE);
@@ -164,15 +166,12 @@ static bool outgoing_run(zcmig_session *session, GError **error)
 {
     struct zc_outgoing *out = (struct zc_outgoing *)session;
     int64_t cpu_before_ns = zc_clock_thread_cpu_ns();
-    bool is_null = out->destination.kind == ZC_ADDR_NULL;
     GError *source_error = NULL;
 
-    if ((is_null || connect_all(out)) && start_sending(out)) {
-        if (is_null) {
-            run_null(out);
-        } else {
-            run_connected(out);
-        }
+    if (out->destination.kind == ZC_ADDR_NULL) {
+        run_null(out);
+    } else {
+        run_connected(out);
     }
     if (!out->source->ops->check(out->source, &source_error)) {
         zc_outgoing_fail(out, source_error);
@@ -291,7 +290,10 @@ static bool take_options(struct zc_outgoing *out, const struct zcmig_send_option
                             "channels: got %u, allowed with fd: is 0: it is one connection",
                             options->channels);
         }
-    } else if (options->channels == 0) {
+    } else if (options->plain && options->channels > 0) {
+        return zc_error(error, ZCMIG_ERROR_USAGE,
+                        "channels: got %u, allowed with a plain stream is 0", options->channels);
+    } else if (options->channels == 0 && !options->plain) {
         out->options.channels = MIN(g_get_num_processors(), CHANNELS_DEFAULT_MAX);
     }
     return true;
@@ -305,6 +307,7 @@ static void outgoing_free(zcmig_session *session)
     zc_channel_free(out->plain_channel);
     zc_sender_free(out->sender);
     zc_manifest_free(out->manifest);
+    zc_outgoing_free_zeros(out);
     zc_source_free(out->source);
     zc_addr_clear(&out->destination);
     g_byte_array_unref(out->out);
@@ -337,6 +340,10 @@ zcmig_session *zcmig_send_new(const struct zcmig_send_options *options, GError *
         !(out->source = zc_source_open(options->source, error))) {
         outgoing_free(&out->session);
         return NULL;
+    }
+    if (out->source->snapshot && !options->uuid) {
+        /* Channels of a QEMU's guest name the guest: all zeros where it has no UUID. */
+        memcpy(out->uuid, out->source->snapshot->uuid, sizeof(out->uuid));
     }
     zc_budget_init(&out->budget);
     zc_pace_init(&out->pace, options->max_bandwidth);

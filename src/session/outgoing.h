@@ -7,6 +7,7 @@
 #define ZC_SESSION_OUTGOING_H
 
 #include "base/clock.h"
+#include "guest/snapshot.h"
 #include "net/addr.h"
 #include "send/plain.h"
 #include "send/sender.h"
@@ -32,6 +33,7 @@ struct zc_outgoing {
     struct zc_return_path *return_path;
     struct zc_plain *plain;
     GByteArray *out; /* what the main stream says next */
+    struct zc_bitmap *zeros; /* one a block: of channels to a QEMU; NULL: zero pages go in packets */
     bool peer_is_zcmig;
     /* atomic; writer: the caller's thread */
     _Atomic uint64_t main_bytes;
@@ -55,8 +57,30 @@ static inline zc_deadline zc_outgoing_stall_deadline(const struct zc_outgoing *o
 bool zc_outgoing_greet(struct zc_outgoing *out);     /* header to SESSION: who is it there? */
 bool zc_outgoing_start_ram(struct zc_outgoing *out); /* the list of blocks */
 bool zc_outgoing_send_pages(struct zc_outgoing *out);
+bool zc_outgoing_check_pages(struct zc_outgoing *out); /* read as they were stored? */
 bool zc_outgoing_end_ram(struct zc_outgoing *out);  /* last barrier, and what closes the stream */
 bool zc_outgoing_conclude(struct zc_outgoing *out); /* manifest, SHUT, verdict */
+
+/* ---- outgoing-snapshot.c: what is said for a guest that was stored */
+
+/* The configuration: the stored one, or that of an image. */
+void zc_outgoing_put_configuration(struct zc_outgoing *out);
+
+uint32_t zc_outgoing_ram_section_id(const struct zc_outgoing *out);
+
+/* Whether the flush record is known: not by QEMU before 8.1, nor with machine types before it. */
+bool zc_outgoing_says_flush(const struct zc_outgoing *out);
+
+/* The device sections, EOF and the description. */
+void zc_outgoing_put_tail(struct zc_outgoing *out);
+
+/* Bitmaps for zero pages that go on the main stream, or NULL where packets may carry them. */
+struct zc_bitmap *zc_outgoing_new_zeros(const struct zc_outgoing *out);
+void zc_outgoing_free_zeros(struct zc_outgoing *out);
+
+/* The next zero pages as records: at most @max_bytes or so; false when there are none left. */
+bool zc_outgoing_put_zeros(struct zc_outgoing *out, uint32_t *block, uint64_t *page,
+                           size_t max_bytes);
 
 /* Tells the destination why it ends; returns the destination's own reason, or NULL. */
 GError *zc_outgoing_last_words(struct zc_outgoing *out, const GError *cause);

@@ -49,7 +49,16 @@ static bool has_scheme(const char *argument)
 
 char *zc_cli_source_uri(const char *argument)
 {
-    return has_scheme(argument) ? g_strdup(argument) : g_strconcat("file:", argument, NULL);
+    if (has_scheme(argument)) {
+        return g_strdup(argument);
+    }
+    return g_strconcat(zc_cli_is_directory(argument) ? ZC_CLI_SNAPSHOT_SCHEME : "file:", argument,
+                       NULL);
+}
+
+bool zc_cli_is_directory(const char *path)
+{
+    return g_file_test(path, G_FILE_TEST_IS_DIR);
 }
 
 bool zc_cli_is_manifest(const char *path)

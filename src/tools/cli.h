@@ -31,6 +31,7 @@ int zc_cmd_digest(int argc, char **argv);
 int zc_cmd_doctor(int argc, char **argv);
 int zc_cmd_recv(int argc, char **argv);
 int zc_cmd_send(int argc, char **argv);
+int zc_cmd_show(int argc, char **argv);
 int zc_cmd_verify(int argc, char **argv);
 
 /*
@@ -44,10 +45,16 @@ int zc_cli_fail(const char *command, const GError *error);
  */
 char *zc_cli_one_line(const char *text);
 
+#define ZC_CLI_SNAPSHOT_SCHEME "dir:"
+
+/* Whether @path is a directory. */
+bool zc_cli_is_directory(const char *path);
+
 /* Whether @path is a file that begins as a manifest does. */
 bool zc_cli_is_manifest(const char *path);
 
-/* @argument as a source URI: without a scheme it is a path, file:PATH.  The caller frees. */
+/* @argument as a source URI: without a scheme it is a path, file:PATH or, of a
+ * directory, dir:PATH.  The caller frees. */
 char *zc_cli_source_uri(const char *argument);
 
 #endif

@@ -16,7 +16,7 @@ static const struct zc_usage usage = {
     .command = "digest",
     .arguments = "SOURCE",
     .summary = "Digests every page of some RAM, for a comparison now or later.",
-    .details = "SOURCE is file:IMAGE, or the path of a file.\n",
+    .details = "SOURCE is file:IMAGE, dir:SNAPSHOT, or the path of a file.\n",
     .n_arguments = 1,
 };
 

@@ -115,7 +115,9 @@ int zc_cmd_recv(int argc, char **argv)
     struct zc_output output = ZC_OUTPUT_INIT;
     const GOptionEntry entries[] = {
         { "output", 'o', 0, G_OPTION_ARG_FILENAME, &text.output,
-          "Image file that appears once the RAM is whole (default: none, memory only)", "FILE" },
+          "Image file, or dir:SNAPSHOT, that appears once the guest is whole (default: none, memory "
+          "only)",
+          "FILE" },
         { "overwrite", 0, 0, G_OPTION_ARG_NONE, &text.overwrite, "Replace FILE if it exists",
           NULL },
         { "max-ram", 0, 0, G_OPTION_ARG_STRING, &text.max_ram,

@@ -13,7 +13,7 @@ static const struct zc_usage usage = {
     .command = "send",
     .arguments = "SOURCE DEST",
     .summary = "Sends RAM to a zcmig or a QEMU that waits for a migration.",
-    .details = "SOURCE is file:IMAGE, or the path of a file.\n"
+    .details = "SOURCE is file:IMAGE, dir:SNAPSHOT, or the path of a file.\n"
                "DEST is tcp:HOST:PORT, unix:PATH, vsock:CID:PORT, fd:N or null: (thrown away).\n",
     .n_arguments = 2,
 };
@@ -29,6 +29,7 @@ struct send_text {
     char *packet_pages;
     char *uuid;
     gboolean no_merge;
+    gboolean plain;
 };
 
 static const char *const zerocopy_names[] = { "off", "auto", "on", NULL };
@@ -69,6 +70,7 @@ static bool read_options(const struct send_text *text, struct zcmig_send_options
     options->zerocopy = (enum zcmig_zerocopy)zerocopy;
     options->verify = (enum zcmig_verify)verify;
     options->merge_pages = !text->no_merge;
+    options->plain = text->plain;
     return true;
 }
 
@@ -98,6 +100,8 @@ int zc_cmd_send(int argc, char **argv)
     const GOptionEntry entries[] = {
         { "channels", 0, 0, G_OPTION_ARG_STRING, &text.channels,
           "Connections that carry pages, 1 to 64 (default: as many as CPUs, 8 at most)", "N" },
+        { "plain", 0, 0, G_OPTION_ARG_NONE, &text.plain,
+          "No channels: pages on the main connection, for a QEMU without multifd", NULL },
         { "zerocopy", 0, 0, G_OPTION_ARG_STRING, &text.zerocopy,
           "auto: as long as the kernel does not copy after all; on: always ask; off (default: "
           "auto)",

@@ -14,12 +14,15 @@
 
 static const struct zc_usage usage = {
     .command = "verify",
-    .arguments = "EXPECTED GOT",
+    .arguments = "EXPECTED [GOT]",
     .summary = "Compares two states of RAM page by page and lists where they differ.",
-    .details = "EXPECTED and GOT are each file:IMAGE, manifest:FILE (of zcmig digest -o), or the\n"
-               "path of either: a file that begins as a manifest does is read as one.\n"
+    .details = "EXPECTED and GOT are each file:IMAGE, manifest:FILE (of zcmig digest -o),\n"
+               "dir:SNAPSHOT, or the path of any: a file that begins as a manifest does is read\n"
+               "as one.  Without GOT, EXPECTED is a snapshot: its pages as they are now against\n"
+               "their digests at arrival.\n"
                "Exit code 3 if any page differs.\n",
-    .n_arguments = 2,
+    .n_arguments = 1,
+    .n_optional = 1,
 };
 
 static zcmig_manifest *open_side(const char *argument, GError **error)
@@ -82,6 +85,25 @@ static int verify(char **argv, bool json)
     return zc_cli_fail(usage.command, error);
 }
 
+/* A snapshot against its own manifest. */
+static int verify_snapshot(char **argv, bool json)
+{
+    const char *directory = g_str_has_prefix(argv[1], ZC_CLI_SNAPSHOT_SCHEME)
+                                ? argv[1] + strlen(ZC_CLI_SNAPSHOT_SCHEME)
+                                : argv[1];
+    g_autoptr(GError) error = NULL;
+
+    if (!zc_cli_is_directory(directory)) {
+        g_set_error(&error, ZCMIG_ERROR, ZCMIG_ERROR_USAGE,
+                    "'%s' is no snapshot: the other side is missing", argv[1]);
+        return zc_cli_fail(usage.command, error);
+    }
+    g_autofree char *manifest = g_strconcat(MANIFEST_SCHEME, directory, "/pages.manifest", NULL);
+    g_autofree char *pages = g_strconcat(ZC_CLI_SNAPSHOT_SCHEME, directory, NULL);
+    char *sides[] = { argv[0], manifest, pages, NULL };
+    return verify(sides, json);
+}
+
 int zc_cmd_verify(int argc, char **argv)
 {
     g_autoptr(GError) error = NULL;
@@ -93,7 +115,7 @@ int zc_cmd_verify(int argc, char **argv)
 
     switch (zc_options_parse(&usage, entries, NULL, argc, argv, &error)) {
     case ZC_PARSED_RUN:
-        return verify(argv, json);
+        return argv[2] ? verify(argv, json) : verify_snapshot(argv, json);
     case ZC_PARSED_WRONG:
         return zc_cli_fail(usage.command, error);
     case ZC_PARSED_HELP:

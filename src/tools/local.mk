@@ -7,6 +7,7 @@ src_tools_libtools_la_SOURCES = \
 	src/tools/cmd-doctor.c \
 	src/tools/cmd-recv.c \
 	src/tools/cmd-send.c \
+	src/tools/cmd-show.c \
 	src/tools/cmd-verify.c \
 	src/tools/options.c src/tools/options.h \
 	src/tools/progress.c src/tools/progress.h \

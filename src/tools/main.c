@@ -12,8 +12,9 @@
 static const struct zc_command commands[] = {
     { "send", "send RAM to a zcmig or a QEMU", zc_cmd_send },
     { "recv", "take the RAM that a zcmig or a QEMU sends", zc_cmd_recv },
-    { "digest", "digest every page of an image", zc_cmd_digest },
+    { "digest", "digest every page of an image or snapshot", zc_cmd_digest },
     { "verify", "compare two images or manifests page by page", zc_cmd_verify },
+    { "show", "show what a snapshot holds", zc_cmd_show },
     { "doctor", "say whether zero-copy will work, and if not, who is to blame", zc_cmd_doctor },
     { "demo", "move the RAM of a live guest between two processes here", zc_cmd_demo },
 };

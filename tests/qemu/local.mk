@@ -4,8 +4,10 @@ ZC_QEMU_TESTS = \
 	tests/qemu/demo-says-what-is-missing \
 	tests/qemu/demo-verifies-a-live-guest \
 	tests/qemu/fetch-guest-kernel-explains-itself \
-	tests/qemu/guest-notices-a-lost-page
-dist_check_SCRIPTS += $(ZC_QEMU_TESTS) tests/qemu/functions \
+	tests/qemu/guest-notices-a-lost-page \
+	tests/qemu/qemu-moves-to-a-snapshot-and-back
+dist_check_SCRIPTS += $(ZC_QEMU_TESTS) tests/qemu/functions tests/qemu/machines \
+	tests/qemu/lib/qmp \
 	tests/qemu/lib/capture-tail tests/qemu/lib/fetch-qemu
 TESTS += $(ZC_QEMU_TESTS)
 EXTRA_DIST += \

@@ -48,6 +48,7 @@ struct zcmig_send_options {
     unsigned int channels;   /* 1 to ZCMIG_CHANNELS_MAX; 0: as many as CPUs, 8 at most */
     enum zcmig_zerocopy zerocopy;
     enum zcmig_verify verify;
+    bool plain;              /* no channels: pages on the main connection, for a peer without multifd */
     uint64_t max_bandwidth;  /* bytes/s over all channels; 0: no limit */
     int64_t connect_timeout_ms;
     int64_t stall_timeout_ms; /* give up when the peer takes nothing for so long */
