@@ -320,6 +320,32 @@ static enum zc_stream_result parse_item(struct zc_stream_decoder *decoder, struc
                                          : "are a description (6) and a command (8), after EOF");
 }
 
+/*
+ * A footer is no event: it comes with the item behind it.  It cannot come with the EOS before it,
+ * because QEMU flushes a section up to its EOS, and its footer with the next one.
+ */
+static enum zc_stream_result parse_behind_eos(struct zc_stream_decoder *decoder,
+                                              struct zc_cursor *cursor,
+                                              struct zc_stream_event *event, GError **error)
+{
+    size_t available = cursor->left;
+    enum zc_stream_result result = zc_stream_parse_footer(decoder, cursor, error);
+
+    if (result != ZC_STREAM_GOT) {
+        return result;
+    }
+    size_t footer_bytes = available - cursor->left;
+    decoder->offset += footer_bytes; /* for what may be said of the item */
+    result = parse_item(decoder, cursor, event, error);
+    if (result != ZC_STREAM_ERROR) {
+        decoder->offset -= footer_bytes;
+    }
+    if (result == ZC_STREAM_MORE) {
+        decoder->phase = ZC_PHASE_RAM_FOOTER;
+    }
+    return result;
+}
+
 enum zc_stream_result zc_stream_decoder_next(struct zc_stream_decoder *decoder,
                                              const uint8_t *bytes, size_t length, size_t *used_out,
                                              struct zc_stream_event *event_out, GError **error)
@@ -339,6 +365,9 @@ enum zc_stream_result zc_stream_decoder_next(struct zc_stream_decoder *decoder,
     case ZC_PHASE_EOF:
     case ZC_PHASE_TAIL:
         result = parse_item(decoder, &cursor, event_out, error);
+        break;
+    case ZC_PHASE_RAM_FOOTER:
+        result = parse_behind_eos(decoder, &cursor, event_out, error);
         break;
     case ZC_PHASE_RAM_SIZE:
     case ZC_PHASE_RAM_BLOCKS:

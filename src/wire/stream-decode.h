@@ -23,6 +23,7 @@ enum zc_stream_phase {
     ZC_PHASE_RAM_SIZE,    /* of the START section: MEM_SIZE */
     ZC_PHASE_RAM_BLOCKS,  /* the rest of its list */
     ZC_PHASE_RAM_RECORDS, /* pages, FLUSH, EOS */
+    ZC_PHASE_RAM_FOOTER,  /* of the section that EOS ended, and the item behind it */
     ZC_PHASE_DEVICES,     /* nothing, before zc_stream_decoder_after_devices */
     ZC_PHASE_EOF,
     ZC_PHASE_TAIL,    /* description, extension commands */
@@ -79,5 +80,9 @@ enum zc_stream_result zc_stream_parse_configuration(struct zc_stream_decoder *de
 enum zc_stream_result zc_stream_parse_ram(struct zc_stream_decoder *decoder,
                                           struct zc_cursor *cursor, struct zc_stream_event *event,
                                           GError **error);
+
+/* The footer of a RAM section. */
+enum zc_stream_result zc_stream_parse_footer(struct zc_stream_decoder *decoder,
+                                             struct zc_cursor *cursor, GError **error);
 
 #endif

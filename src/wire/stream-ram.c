@@ -168,10 +168,8 @@ static enum zc_stream_result parse_page(struct zc_stream_decoder *decoder, struc
     return ZC_STREAM_GOT;
 }
 
-/* EOS has its section's footer behind it; the two are one event. */
-static enum zc_stream_result parse_footer(struct zc_stream_decoder *decoder,
-                                          struct zc_cursor *cursor, struct zc_stream_event *event,
-                                          GError **error)
+enum zc_stream_result zc_stream_parse_footer(struct zc_stream_decoder *decoder,
+                                             struct zc_cursor *cursor, GError **error)
 {
     uint8_t item;
     uint32_t id;
@@ -192,8 +190,6 @@ static enum zc_stream_result parse_footer(struct zc_stream_decoder *decoder,
                                 "section footer: got id %u, allowed is that of RAM, %u", id,
                                 decoder->ram_section_id);
     }
-    event->type = ZC_STREAM_RAM_EOS;
-    decoder->ram = decoder->in_ram_end ? ZC_RAM_ENDED : ZC_RAM_STARTED;
     decoder->phase = ZC_PHASE_ITEMS;
     return ZC_STREAM_GOT;
 }
@@ -245,7 +241,10 @@ static enum zc_stream_result parse_record(struct zc_stream_decoder *decoder,
         return ZC_STREAM_GOT;
     }
     if (record == ZC_RECORD_EOS) {
-        return parse_footer(decoder, cursor, event, error);
+        event->type = ZC_STREAM_RAM_EOS;
+        decoder->ram = decoder->in_ram_end ? ZC_RAM_ENDED : ZC_RAM_STARTED;
+        decoder->phase = ZC_PHASE_RAM_FOOTER;
+        return ZC_STREAM_GOT;
     }
     return refuse_record(decoder, record, error);
 }

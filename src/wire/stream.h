@@ -48,7 +48,7 @@ enum zc_stream_event_type {
     ZC_STREAM_RAM_ZERO,      /* .page: this page is zero */
     ZC_STREAM_RAM_PAGE,      /* .page: payload_bytes of content follow */
     ZC_STREAM_RAM_FLUSH,     /* barrier over all multifd channels */
-    ZC_STREAM_RAM_EOS,       /* end of this RAM section's records; the footer was read too */
+    ZC_STREAM_RAM_EOS,       /* end of this RAM section's records; its footer comes with the next event */
     ZC_STREAM_EOF,           /* end of sections */
     ZC_STREAM_DESCRIPTION,   /* payload_bytes of JSON follow */
 };
