@@ -175,6 +175,23 @@ static void expect_ram_start(struct reader *reader)
     expect(reader, ZC_STREAM_RAM_EOS);
 }
 
+/* QEMU flushes up to the EOS of a section, and its footer with the next: who waits, stands still. */
+START_TEST(eos_is_told_without_the_footer)
+{
+    struct reader whole = { by_hand(), zc_stream_decoder_new(&zc_sample_limits), 0, { 0 } };
+    struct reader reader = { by_hand(), zc_stream_decoder_new(&zc_sample_limits), 0, { 0 } };
+
+    expect_ram_start(&whole);
+    g_byte_array_set_size(reader.bytes, (guint)whole.at);
+    ck_assert_uint_eq(reader.bytes->data[whole.at - 1], 0x10);
+    expect_ram_start(&reader);
+    zc_stream_decoder_free(whole.decoder);
+    zc_stream_decoder_free(reader.decoder);
+    g_byte_array_unref(whole.bytes);
+    g_byte_array_unref(reader.bytes);
+}
+END_TEST
+
 START_TEST(decoder_reads_qemus_bytes)
 {
     struct reader reader = { by_hand(), zc_stream_decoder_new(&zc_sample_limits), 0, { 0 } };
@@ -254,6 +271,7 @@ int main(void)
 
     tcase_add_test(tcase, encoder_writes_qemus_bytes);
     tcase_add_test(tcase, decoder_reads_qemus_bytes);
+    tcase_add_test(tcase, eos_is_told_without_the_footer);
     tcase_add_test(tcase, configuration_has_subsections);
     tcase_add_test(tcase, every_command_of_qemu_is_an_event);
     suite_add_tcase(suite, tcase);

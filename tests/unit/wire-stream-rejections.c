@@ -255,18 +255,24 @@ static const struct {
 static enum zc_stream_result run(struct zc_stream_decoder *decoder, const GByteArray *bytes,
                                  enum stage stage, size_t *at_out, GError **error)
 {
+    static const uint8_t footer[] = { 0x7e, 0, 0, 0, 2 };
     enum zc_stream_result result;
+    bool behind_eos = false;
     size_t at = 0;
 
     do {
         struct zc_stream_event event;
         size_t used = 0;
 
-        *at_out = at;
+        /* A right footer belongs to the item behind it, which is the one that is told of. */
+        bool has_footer = behind_eos && bytes->len - at >= sizeof(footer) &&
+                          memcmp(bytes->data + at, footer, sizeof(footer)) == 0;
+        *at_out = at + (has_footer ? sizeof(footer) : 0);
         result = zc_stream_decoder_next(decoder, bytes->data + at, bytes->len - at, &used, &event,
                                         error);
         if (result == ZC_STREAM_GOT) {
             at += used + event.payload_bytes;
+            behind_eos = event.type == ZC_STREAM_RAM_EOS;
             if (event.type == ZC_STREAM_SECTION && stage == AFTER_DEVICES) {
                 zc_stream_decoder_after_devices(decoder, 0);
             }
