@@ -5,6 +5,7 @@ ZC_QEMU_TESTS = \
 	tests/qemu/demo-verifies-a-live-guest \
 	tests/qemu/fetch-guest-kernel-explains-itself \
 	tests/qemu/guest-notices-a-lost-page \
+	tests/qemu/qemu-guest-survives-a-failed-move \
 	tests/qemu/qemu-moves-to-a-snapshot-and-back
 dist_check_SCRIPTS += $(ZC_QEMU_TESTS) tests/qemu/functions tests/qemu/machines \
 	tests/qemu/lib/qmp \
