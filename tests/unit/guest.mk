@@ -12,6 +12,12 @@ TESTS += tests/unit/guest-qmp
 tests_unit_guest_qmp_CPPFLAGS = $(ZC_TEST_CPPFLAGS) $(JSON_CFLAGS)
 tests_unit_guest_qmp_LDADD = $(ZC_TEST_GUEST_LIBS) $(JSON_LIBS)
 
+# a guest in a directory
+check_PROGRAMS += tests/unit/guest-snapshot
+TESTS += tests/unit/guest-snapshot
+tests_unit_guest_snapshot_CPPFLAGS = $(ZC_TEST_CPPFLAGS)
+tests_unit_guest_snapshot_LDADD = $(ZC_TEST_GUEST_LIBS)
+
 # trackers, and the synthetic guest
 check_PROGRAMS += tests/unit/guest-track
 TESTS += tests/unit/guest-track
