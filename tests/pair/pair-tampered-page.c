@@ -130,7 +130,7 @@ static void expect_found(struct zc_pair *pair, const struct plan *plan, const ch
 
 static void one_round(enum tampering tampering, uint64_t seed)
 {
-    char *dir = zc_pair_make_dir();
+    char *dir = zc_unit_make_dir();
     g_autofree char *image = zc_pair_make_image(dir, PAGES, seed);
     g_autofree char *source = g_strdup_printf("file:%s", image);
     g_autofree char *output = g_build_filename(dir, "output.img", NULL);
@@ -151,7 +151,7 @@ static void one_round(enum tampering tampering, uint64_t seed)
     expect_found(&pair, &plan, output);
     zc_pair_clear(&pair);
     zc_meddler_stop(meddler);
-    zc_pair_remove_dir(dir);
+    zc_unit_remove_dir(dir);
 }
 
 START_TEST(every_tampering_is_found)
