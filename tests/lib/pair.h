@@ -20,6 +20,9 @@ struct zc_pair {
     /* set before zc_pair_start; init fills in the defaults, tcp on a free port */
     struct zcmig_send_options send;
     struct zcmig_recv_options recv;
+    /* looks into the source's end before it runs; NULL: none */
+    void (*prepare)(zcmig_session *sender, void *data);
+    void *prepare_data;
     /* after zc_pair_start */
     zcmig_session *sender;
     zcmig_session *receiver;
