@@ -61,6 +61,9 @@ void zc_pair_start_sender(struct zc_pair *pair, const char *via)
     }
     pair->sender = zcmig_send_new(&pair->send, &error);
     ck_assert_msg(pair->sender != NULL, "sender: %s", error ? error->message : "");
+    if (pair->prepare) {
+        pair->prepare(pair->sender, pair->prepare_data);
+    }
     pair->send_thread = g_thread_new("sender", run_sender, pair);
 }
 
