@@ -16,7 +16,7 @@
 #include "base/size.h"
 #include "send/converge.h"
 
-#define BETTER 0.95 /* an estimate under so much of the best one is a better one */
+#define BETTER 0.95 /* under so much of what was before is less; the rest is noise */
 
 void zc_converge_init(struct zc_converge *converge, const struct zc_converge_options *options,
                       int64_t fixed_ns, int64_t now_ns)
@@ -65,7 +65,8 @@ static int64_t estimate(const struct zc_converge *converge)
 void zc_converge_harvested(struct zc_converge *converge, uint64_t dirty_bytes, int64_t since_ns,
                            int64_t took_ns)
 {
-    bool grown = converge->iterations > 1 && dirty_bytes >= converge->last_dirty_bytes;
+    bool grown = converge->iterations > 1 &&
+                 (double)dirty_bytes >= BETTER * (double)converge->last_dirty_bytes;
 
     converge->n_grown = grown && dirty_bytes ? converge->n_grown + 1 : 0;
     converge->last_dirty_bytes = converge->dirty_bytes = dirty_bytes;
