@@ -108,13 +108,15 @@ void zc_report_live_print(const struct zcmig_stats *stats, FILE *file)
         return;
     }
     if (stats->sending) {
-        g_autofree char *dirty = zc_size_format(last.dirty_pages_per_s * ZC_REPORT_PAGE_BYTES);
-        g_autofree char *bandwidth = zc_size_format(last.bandwidth);
-        fprintf(file,
-                "  %-14s %" G_GUINT64_FORMAT
-                ", tracker %s; at the last the guest wrote %s/s and the channels carried %s/s\n",
-                "iterations", live->n_iterations, *live->tracker ? live->tracker : "none", dirty,
-                bandwidth);
+        fprintf(file, "  %-14s %" G_GUINT64_FORMAT ", tracker %s", "iterations",
+                live->n_iterations, *live->tracker ? live->tracker : "none");
+        if (live->n_kept) {
+            g_autofree char *dirty = zc_size_format(last.dirty_pages_per_s * ZC_REPORT_PAGE_BYTES);
+            g_autofree char *bandwidth = zc_size_format(last.bandwidth);
+            fprintf(file, "; in the last one the guest dirtied %s/s, the channels carried %s/s",
+                    dirty, bandwidth);
+        }
+        fputc('\n', file);
         print_downtime(&live->downtime, file);
     }
     print_guest(stats, file);

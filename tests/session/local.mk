@@ -2,6 +2,7 @@
 ZC_SESSION_TESTS = \
 	tests/session/command-streams-an-image \
 	tests/session/failure-names-its-cause \
+	tests/session/live-guest-between-processes \
 	tests/session/signal-ends-both-ends
 TESTS += $(ZC_SESSION_TESTS)
 dist_check_SCRIPTS += $(ZC_SESSION_TESTS) tests/session/functions
