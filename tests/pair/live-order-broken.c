@@ -275,6 +275,19 @@ static void put_pages_across_iterations(struct zc_peer *peer, zcmig_session *rec
     zc_stream_put_eof(peer->out);
 }
 
+/* Who waits for nobody would see the end of RAM before the packets: all of them come first. */
+static void wait_for_packets(zcmig_session *receiver, uint64_t first, uint64_t second)
+{
+    gint64 deadline = g_get_monotonic_time() + PATIENCE_US;
+    struct zcmig_stats stats;
+
+    do {
+        g_thread_yield();
+        zcmig_session_get_stats(receiver, &stats);
+    } while ((stats.channels[0].packets < first || stats.channels[1].packets < second) &&
+             g_get_monotonic_time() < deadline);
+}
+
 static void put_extension(struct zc_peer *peer, const struct zc_extension *message)
 {
     g_autoptr(GByteArray) bytes = g_byte_array_new();
@@ -334,6 +347,9 @@ static void receive_with_barrier(bool broken)
     }
     put_pages_across_iterations(&peer, pair.receiver);
     put_manifest(&peer);
+    if (broken) {
+        wait_for_packets(pair.receiver, 11, 4);
+    }
     zc_peer_flush(&peer);
     int64_t shut = zc_peer_wait_shut(&peer);
     zc_peer_stop(&peer);
