@@ -22,13 +22,11 @@ enum zc_answer {
 };
 
 #define ZC_LINK_KIND_BYTES 20
-#define ZC_DRIVER_BYTES 32
 
 struct zc_link {
     int ifindex;
     char name[IF_NAMESIZE];
     char kind[ZC_LINK_KIND_BYTES]; /* IFLA_INFO_KIND; "" for hardware, virtio and the like */
-    char driver[ZC_DRIVER_BYTES];  /* ETHTOOL_GDRVINFO; "" when it does not say */
     bool up;
     bool loopback;
     int lower_ifindex;    /* IFLA_LINK; 0: none */
@@ -86,7 +84,6 @@ enum zc_family {
 };
 
 struct zc_route {
-    bool found;
     bool local;  /* the destination is an address of this host */
     int ifindex; /* that packets leave by */
     char address[64];
@@ -96,6 +93,7 @@ struct zc_facts {
     GArray *links;                 /* struct zc_link */
     GArray *taps;                  /* struct zc_tap */
     unsigned int hidden_processes; /* whose network namespace could not be seen */
+    bool own_pid_ns;               /* in a container: the host's processes are not listed at all */
     bool packet_table;             /* /proc/net/packet could be read */
     struct zc_oracle elsewhere;    /* in a fresh namespace: does a tap of another one matter? */
     struct zc_limits limits;

@@ -62,15 +62,11 @@ static enum zc_answer read_feature(int fd, const char *name, uint32_t command)
 
 static void read_features(int fd, struct zc_link *link)
 {
-    struct ethtool_drvinfo driver = { .cmd = ETHTOOL_GDRVINFO };
     struct ethtool_cmd settings = { .cmd = ETHTOOL_GSET };
 
     link->sg = read_feature(fd, link->name, ETHTOOL_GSG);
     link->tx_csum = read_feature(fd, link->name, ETHTOOL_GTXCSUM);
     link->tso = read_feature(fd, link->name, ETHTOOL_GTSO);
-    if (ethtool(fd, link->name, &driver) == 0) {
-        g_strlcpy(link->driver, driver.driver, sizeof(link->driver));
-    }
     if (ethtool(fd, link->name, &settings) == 0) {
         /* ethtool_cmd_speed() of the header shifts into the sign. */
         uint32_t speed = (uint32_t)settings.speed_hi << 16 | settings.speed;
@@ -169,8 +165,7 @@ bool zc_route_read(const struct sockaddr *destination, struct zc_route *route_ou
         found.ifindex = (int)in6->sin6_scope_id; /* a link-local address names its device */
     }
     rtnl_route_put(route);
-    found.found = found.ifindex > 0;
-    if (!found.found) {
+    if (found.ifindex <= 0) {
         return zc_error(error, ZCMIG_ERROR_CONNECT, "no route to %s", found.address);
     }
     *route_out = found;

@@ -9,6 +9,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/errqueue.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
@@ -232,7 +233,7 @@ struct zc_oracle zc_oracle_elsewhere(void)
 {
     int fds[2];
 
-    if (pipe(fds) < 0) {
+    if (pipe2(fds, O_CLOEXEC) < 0) {
         return no_answer(errno);
     }
     pid_t pid = fork();

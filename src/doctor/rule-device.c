@@ -36,7 +36,8 @@ static const struct {
     { "nlmon", NATURE_SENDS, "" },
     { "netdevsim", NATURE_SENDS, "" },
     { "veth", NATURE_COPIES,
-      "its peer receives each packet at once, and the receive path copies user pages" },
+      "its peer receives each packet at once, and the receive path copies user pages (only with a "
+      "macvtap on the peer it does not)" },
     { "netkit", NATURE_COPIES,
       "its peer receives each packet at once, and the receive path copies user pages" },
     { "tun", NATURE_COPIES,
@@ -133,6 +134,23 @@ static void judge_unknown(struct zc_findings *report, const char *cause, const c
     finding->remedy = remedy;
 }
 
+/* The one way of a packet through these that does not reach the device below. */
+static void say_siblings(struct zc_findings *report, const struct zc_link *link)
+{
+    if (!g_str_has_prefix(link->kind, "macv") && !g_str_has_prefix(link->kind, "ipv")) {
+        return;
+    }
+    struct zcmig_finding *finding =
+        zc_findings_add(report, ZCMIG_EFFECT_NOTE, "siblings-copy", link->name);
+    finding->summary = zc_findings_text(
+        report, "this does not hold for destinations that share the device below %s", link->name);
+    finding->evidence = zc_findings_text(
+        report,
+        "link kind %s: packets to another %s of the same device stay on this host, and the "
+        "receive path copies user pages",
+        link->kind, link->kind);
+}
+
 static void judge_lower(struct zc_findings *report, const struct zc_facts *facts,
                         const struct zc_link *link, unsigned int depth)
 {
@@ -140,6 +158,7 @@ static void judge_lower(struct zc_findings *report, const struct zc_facts *facts
         link->lower_elsewhere ? NULL : zc_facts_find_link(facts, link->lower_ifindex);
 
     if (lower && depth < DEPTH_MAX) {
+        say_siblings(report, link);
         judge(report, facts, lower, depth + 1);
         return;
     }

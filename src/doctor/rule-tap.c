@@ -164,15 +164,19 @@ static void say_cannot_tell(struct zc_findings *report, const struct zc_facts *f
 {
     struct zcmig_finding *finding =
         zc_findings_add(report, ZCMIG_EFFECT_UNKNOWN, "packet-tap-elsewhere", "");
+    const char *unseen = facts->own_pid_ns ? "the processes outside this container"
+                                           : zc_findings_text(report, "%u processes of other users",
+                                                              facts->hidden_processes);
 
     finding->summary = "packet taps in other network namespaces cannot be seen";
     finding->evidence = zc_findings_text(
         report,
-        "%u processes could not be examined, and zero-copy could not be tried in a fresh "
-        "network namespace (%s); before about Linux 6.18 (this is %s) a tap on every "
-        "interface of any namespace makes all copy",
-        facts->hidden_processes, g_strerror(facts->elsewhere.saved_errno), facts->limits.release);
-    finding->missing_right = "CAP_SYS_PTRACE and CAP_SYS_ADMIN: run as root";
+        "%s could not be examined, and zero-copy could not be tried in a fresh network namespace "
+        "(%s); before about Linux 6.18 (this is %s) a tap on every interface of any namespace "
+        "makes all copy",
+        unseen, g_strerror(facts->elsewhere.saved_errno), facts->limits.release);
+    finding->missing_right = facts->own_pid_ns ? "run on the host, outside the container"
+                                               : "CAP_SYS_PTRACE and CAP_SYS_ADMIN: run as root";
 }
 
 /* Taps without a device in other namespaces; @own: there is one in this namespace as well. */
@@ -208,7 +212,7 @@ static void judge_elsewhere(struct zc_findings *report, const struct zc_facts *f
     }
     if (global == ZC_YES && !own) {
         say_hidden_tap(report, facts);
-    } else if (global == ZC_UNKNOWN && facts->hidden_processes > 0) {
+    } else if (global == ZC_UNKNOWN && (facts->hidden_processes > 0 || facts->own_pid_ns)) {
         say_cannot_tell(report, facts);
     }
 }

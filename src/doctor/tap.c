@@ -19,6 +19,7 @@
 #include "doctor/tap.h"
 
 #define NETNS_DIR "/run/netns"
+#define INITIAL_PID_NS_INODE 0xEFFFFFFCu /* PROC_PID_INIT_INO: fixed by the kernel's interface */
 #define PASSWD_BYTES 4096
 
 static void name_user(struct zc_tap *tap)
@@ -169,6 +170,7 @@ void zc_taps_read(struct zc_facts *facts)
     facts->packet_table =
         n_taps >= 0 || (n_taps == -ENOENT && access("/proc/thread-self/net/dev", R_OK) == 0 &&
                         access("/proc/thread-self/net/packet", F_OK) < 0);
+    facts->own_pid_ns = stat("/proc/self/ns/pid", &st) < 0 || st.st_ino != INITIAL_PID_NS_INODE;
     read_namespaces_of_processes(facts, seen);
     read_named_namespaces(facts, seen);
     zc_owners_read(facts->taps);

@@ -10,6 +10,7 @@ EXTRA_DIST += tests/lab/init tests/lab/guest-functions.sh \
 	tests/lab/cases/harmless-taps.sh \
 	tests/lab/cases/memlock.sh \
 	tests/lab/cases/optmem.sh \
+	tests/lab/cases/stacked-devices.sh \
 	tests/lab/cases/tap.sh \
 	tests/lab/cases/tap-below.sh \
 	tests/lab/cases/tap-in-other-netns.sh \

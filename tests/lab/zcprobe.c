@@ -323,7 +323,7 @@ static int cmd_diagnose(char **argv)
         !zc_diagnose_address(diagnosis, &facts, argv[0], (const struct sockaddr *)&address,
                              &error)) {
         fprintf(stderr, "zcprobe: %s\n", error->message);
-        return 1;
+        return error->code == ZCMIG_ERROR_UNSUPPORTED ? 77 : 1;
     }
     const struct zcmig_path *path = zcmig_diagnosis_get_paths(diagnosis, &n_paths);
     for (unsigned int i = 0; i < path->n_findings; i++) {

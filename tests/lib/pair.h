@@ -54,9 +54,6 @@ void zc_pair_run(struct zc_pair *pair);
 char *zc_pair_make_image(const char *dir, uint64_t n_pages, uint64_t seed);
 /* Whether two files are the same to the byte. */
 bool zc_pair_same_files(const char *a, const char *b);
-/* A directory of its own for one test, and what removes it with everything in it. */
-char *zc_pair_make_dir(void);
-void zc_pair_remove_dir(char *dir);
 
 /* -------------------------------------------------------------------- meddler */
 

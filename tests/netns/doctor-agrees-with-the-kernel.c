@@ -289,6 +289,10 @@ int main(void)
     Suite *suite = suite_create("doctor-agrees-with-the-kernel");
     TCase *tcase = tcase_create("netns");
 
+#ifndef HAVE_LIBNL_ROUTE
+    printf("skipped: built without libnl-route-3\n");
+    return 77;
+#endif
     if (!can_run()) {
         printf("skipped: needs root, ip, ethtool and the kernel's ifb device\n");
         return 77;

@@ -85,6 +85,22 @@ START_TEST(what_lies_below_is_looked_at_too)
 }
 END_TEST
 
+START_TEST(the_exception_of_a_shared_device_is_told)
+{
+    struct made_up made;
+
+    made_up_init(&made);
+    made_up_link(&made, 2, "eth0", "");
+    made_up_link(&made, 3, "mv0", "macvlan")->lower_ifindex = 2;
+    made_up_link(&made, 4, "vlan0", "vlan")->lower_ifindex = 2;
+    ck_assert_int_eq(made_up_judge(&made, 3), ZCMIG_VERDICT_WORKS);
+    made_up_expect(&made, "siblings-copy", ZCMIG_EFFECT_NOTE);
+    ck_assert_int_eq(made_up_judge(&made, 4), ZCMIG_VERDICT_WORKS);
+    ck_assert_ptr_null(made_up_finding(&made, "siblings-copy"));
+    made_up_clear(&made);
+}
+END_TEST
+
 START_TEST(a_lower_device_in_another_namespace_is_unknown)
 {
     struct made_up made;
@@ -145,7 +161,7 @@ END_TEST
 START_TEST(loopback_copies)
 {
     struct made_up made;
-    struct zc_route route = { .found = true, .local = true, .ifindex = 2, .address = "10.0.0.1" };
+    struct zc_route route = { .local = true, .ifindex = 2, .address = "10.0.0.1" };
 
     made_up_init(&made);
     made_up_link(&made, 1, "lo", "")->loopback = true;
@@ -170,6 +186,7 @@ int main(void)
     tcase_add_test(tcase, kinds_are_judged_by_what_the_kernel_does_with_them);
     tcase_add_test(tcase, a_feature_that_is_off_copies_and_says_how_to_turn_it_on);
     tcase_add_test(tcase, what_lies_below_is_looked_at_too);
+    tcase_add_test(tcase, the_exception_of_a_shared_device_is_told);
     tcase_add_test(tcase, a_lower_device_in_another_namespace_is_unknown);
     tcase_add_test(tcase, a_device_is_worth_what_its_ports_agree_on);
     tcase_add_test(tcase, a_loop_of_devices_ends);

@@ -137,6 +137,25 @@ START_TEST(taps_elsewhere_are_judged_by_what_the_kernel_did)
 }
 END_TEST
 
+/* In a container none is hidden: they are not even listed. */
+START_TEST(a_container_does_not_see_the_taps_of_the_host)
+{
+    struct made_up made;
+
+    healthy(&made);
+    made.facts.own_pid_ns = true;
+    made.facts.elsewhere.copied = ZC_UNKNOWN;
+    g_strlcpy(made.facts.limits.release, "6.12.9", sizeof(made.facts.limits.release));
+    ck_assert_int_eq(made_up_judge(&made, 2), ZCMIG_VERDICT_UNKNOWN);
+    ck_assert_ptr_nonnull(
+        strstr(made_up_expect(&made, "packet-tap-elsewhere", ZCMIG_EFFECT_UNKNOWN)->missing_right,
+               "outside the container"));
+    made.facts.elsewhere.copied = ZC_NO; /* but what the kernel did counts more */
+    ck_assert_int_eq(made_up_judge(&made, 2), ZCMIG_VERDICT_WORKS);
+    made_up_clear(&made);
+}
+END_TEST
+
 START_TEST(a_bound_tap_elsewhere_is_another_device)
 {
     struct made_up made;
@@ -187,6 +206,7 @@ int main(void)
     tcase_add_test(tcase, taps_that_see_no_outgoing_packets_are_harmless);
     tcase_add_test(tcase, a_tap_whose_options_are_hidden_is_named_with_the_doubt);
     tcase_add_test(tcase, taps_elsewhere_are_judged_by_what_the_kernel_did);
+    tcase_add_test(tcase, a_container_does_not_see_the_taps_of_the_host);
     tcase_add_test(tcase, a_bound_tap_elsewhere_is_another_device);
     tcase_add_test(tcase, the_packet_table_is_read);
     suite_add_tcase(suite, tcase);
