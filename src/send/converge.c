@@ -71,8 +71,7 @@ void zc_converge_harvested(struct zc_converge *converge, uint64_t dirty_bytes, i
     converge->n_grown = grown && dirty_bytes ? converge->n_grown + 1 : 0;
     converge->last_dirty_bytes = converge->dirty_bytes = dirty_bytes;
     converge->dirty_bytes_per_s =
-        since_ns > 0 ? (uint64_t)((double)dirty_bytes * (double)ZC_NS_PER_S / (double)since_ns)
-                     : 0;
+        since_ns > 0 ? (uint64_t)((double)dirty_bytes * (double)ZC_NS_PER_S / (double)since_ns) : 0;
     converge->harvest_ns = took_ns;
     converge->estimate_ns = estimate(converge);
 }
@@ -117,8 +116,8 @@ enum zc_converge_decision zc_converge_decide(struct zc_converge *converge, int64
         return ZC_CONVERGE_SWITCHOVER;
     }
     note_progress(converge, now_ns);
-    converge->timed_out = converge->options.timeout_ns &&
-                          now_ns - converge->start_ns >= converge->options.timeout_ns;
+    converge->timed_out =
+        converge->options.timeout_ns && now_ns - converge->start_ns >= converge->options.timeout_ns;
     if (converge->timed_out || (!throttle(converge, now_ns) && is_hopeless(converge, now_ns))) {
         converge->forced = converge->options.force;
         return converge->forced ? ZC_CONVERGE_SWITCHOVER : ZC_CONVERGE_GIVE_UP;
@@ -140,11 +139,9 @@ char *zc_converge_explain(const struct zc_converge *converge, int64_t now_ns)
         known ? g_strdup_printf("%.0f ms", ceil((double)converge->estimate_ns / ZC_NS_PER_MS))
               : g_strdup("unknown");
 
-    return g_strdup_printf("the guest writes %s/s%s, the channels carry %s/s, %s are dirty: "
-                           "downtime would be %s, allowed are %.0f ms (%" G_GUINT64_FORMAT
-                           " iterations, %.1f s)",
-                           dirty, slowed, carried, left, downtime,
-                           (double)converge->options.limit_ns / ZC_NS_PER_MS,
-                           converge->iterations,
-                           (double)(now_ns - converge->start_ns) / (double)ZC_NS_PER_S);
+    return g_strdup_printf(
+        "the guest writes %s/s%s, the channels carry %s/s, %s are dirty: "
+        "downtime would be %s, allowed are %.0f ms (%" G_GUINT64_FORMAT " iterations, %.1f s)",
+        dirty, slowed, carried, left, downtime, (double)converge->options.limit_ns / ZC_NS_PER_MS,
+        converge->iterations, (double)(now_ns - converge->start_ns) / (double)ZC_NS_PER_S);
 }

@@ -29,8 +29,8 @@
 
 static void expect_mismatch(struct zc_pair *pair)
 {
-    ck_assert_msg(pair->send_error && pair->send_error->code == ZCMIG_ERROR_MISMATCH,
-                  "sender: %s", pair->send_error ? pair->send_error->message : "no error");
+    ck_assert_msg(pair->send_error && pair->send_error->code == ZCMIG_ERROR_MISMATCH, "sender: %s",
+                  pair->send_error ? pair->send_error->message : "no error");
     ck_assert_msg(pair->recv_error && pair->recv_error->code == ZCMIG_ERROR_MISMATCH,
                   "receiver: %s", pair->recv_error ? pair->recv_error->message : "no error");
     ck_assert_uint_gt(pair->send_stats.mismatched_pages, 0);
@@ -86,8 +86,7 @@ static void move_with_tracker(enum zcmig_verify verify, bool broken)
         expect_mismatch(&pair);
         /* Too late for one that runs, in time for one that does not. */
         bool before = verify == ZCMIG_VERIFY_BEFORE;
-        ck_assert_int_eq(pair.send_stats.live.guest,
-                         before ? ZCMIG_GUEST_RUNS : ZCMIG_GUEST_GONE);
+        ck_assert_int_eq(pair.send_stats.live.guest, before ? ZCMIG_GUEST_RUNS : ZCMIG_GUEST_GONE);
         ck_assert((pair.recv_stats.live.guest == ZCMIG_GUEST_RUNS) == !before);
     } else {
         expect_moved(&pair);

@@ -67,8 +67,7 @@ START_TEST(estimate_is_dirt_over_bandwidth_and_what_is_fixed)
     ck_assert_uint_eq(zc_converge_bandwidth(&history.converge), 1000 * MIB);
     ck_assert_uint_eq(history.converge.dirty_bytes_per_s, 500 * MIB);
     ck_assert_int_eq(history.converge.estimate_ns, 500 * MS + 10 * MS + MS);
-    ck_assert_int_eq(iterate(&history, 500 * MIB, 1000 * MIB, 250 * MIB),
-                     ZC_CONVERGE_SWITCHOVER);
+    ck_assert_int_eq(iterate(&history, 500 * MIB, 1000 * MIB, 250 * MIB), ZC_CONVERGE_SWITCHOVER);
     ck_assert_int_eq(history.converge.estimate_ns, 250 * MS + 10 * MS + MS);
     ck_assert(!history.converge.forced);
 }
@@ -147,8 +146,8 @@ START_TEST(the_timeout_ends_it)
 {
     struct history history;
 
-    begin(&history,
-          (struct zc_converge_options){ .limit_ns = 100 * MS, .timeout_ns = 5 * S / 2 }, MS);
+    begin(&history, (struct zc_converge_options){ .limit_ns = 100 * MS, .timeout_ns = 5 * S / 2 },
+          MS);
     ck_assert_int_eq(run(&history, 1024 * MIB, 1024 * MIB, 2048 * MIB), ZC_CONVERGE_GIVE_UP);
     ck_assert(history.converge.timed_out);
     ck_assert_uint_eq(history.converge.iterations, 3);
