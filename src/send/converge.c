@@ -16,7 +16,7 @@
 #include "base/size.h"
 #include "send/converge.h"
 
-#define BETTER 0.95 /* an estimate under so much of the best one is a better one */
+#define BETTER 0.95 /* under so much of what was before is less; the rest is noise */
 
 void zc_converge_init(struct zc_converge *converge, const struct zc_converge_options *options,
                       int64_t fixed_ns, int64_t now_ns)
@@ -65,13 +65,13 @@ static int64_t estimate(const struct zc_converge *converge)
 void zc_converge_harvested(struct zc_converge *converge, uint64_t dirty_bytes, int64_t since_ns,
                            int64_t took_ns)
 {
-    bool grown = converge->iterations > 1 && dirty_bytes >= converge->last_dirty_bytes;
+    bool grown = converge->iterations > 1 &&
+                 (double)dirty_bytes >= BETTER * (double)converge->last_dirty_bytes;
 
     converge->n_grown = grown && dirty_bytes ? converge->n_grown + 1 : 0;
     converge->last_dirty_bytes = converge->dirty_bytes = dirty_bytes;
     converge->dirty_bytes_per_s =
-        since_ns > 0 ? (uint64_t)((double)dirty_bytes * (double)ZC_NS_PER_S / (double)since_ns)
-                     : 0;
+        since_ns > 0 ? (uint64_t)((double)dirty_bytes * (double)ZC_NS_PER_S / (double)since_ns) : 0;
     converge->harvest_ns = took_ns;
     converge->estimate_ns = estimate(converge);
 }
@@ -116,8 +116,8 @@ enum zc_converge_decision zc_converge_decide(struct zc_converge *converge, int64
         return ZC_CONVERGE_SWITCHOVER;
     }
     note_progress(converge, now_ns);
-    converge->timed_out = converge->options.timeout_ns &&
-                          now_ns - converge->start_ns >= converge->options.timeout_ns;
+    converge->timed_out =
+        converge->options.timeout_ns && now_ns - converge->start_ns >= converge->options.timeout_ns;
     if (converge->timed_out || (!throttle(converge, now_ns) && is_hopeless(converge, now_ns))) {
         converge->forced = converge->options.force;
         return converge->forced ? ZC_CONVERGE_SWITCHOVER : ZC_CONVERGE_GIVE_UP;
@@ -139,11 +139,9 @@ char *zc_converge_explain(const struct zc_converge *converge, int64_t now_ns)
         known ? g_strdup_printf("%.0f ms", ceil((double)converge->estimate_ns / ZC_NS_PER_MS))
               : g_strdup("unknown");
 
-    return g_strdup_printf("the guest writes %s/s%s, the channels carry %s/s, %s are dirty: "
-                           "downtime would be %s, allowed are %.0f ms (%" G_GUINT64_FORMAT
-                           " iterations, %.1f s)",
-                           dirty, slowed, carried, left, downtime,
-                           (double)converge->options.limit_ns / ZC_NS_PER_MS,
-                           converge->iterations,
-                           (double)(now_ns - converge->start_ns) / (double)ZC_NS_PER_S);
+    return g_strdup_printf(
+        "the guest writes %s/s%s, the channels carry %s/s, %s are dirty: "
+        "downtime would be %s, allowed are %.0f ms (%" G_GUINT64_FORMAT " iterations, %.1f s)",
+        dirty, slowed, carried, left, downtime, (double)converge->options.limit_ns / ZC_NS_PER_MS,
+        converge->iterations, (double)(now_ns - converge->start_ns) / (double)ZC_NS_PER_S);
 }

@@ -58,7 +58,7 @@ struct zc_converge {
     /* what it came to */
     uint64_t iterations;
     uint64_t last_dirty_bytes;
-    unsigned int n_grown; /* harvests in a row that were no smaller than the one before */
+    unsigned int n_grown; /* harvests in a row that were not clearly smaller than the one before */
     unsigned int throttle_percent;
     int64_t best_ns; /* the shortest estimate, and when it was seen */
     int64_t best_at_ns;

@@ -61,8 +61,7 @@ unsigned int zc_digest_threads(void)
     return MIN(g_get_num_processors(), ZC_DIGEST_THREADS_MAX);
 }
 
-struct zc_manifest *zc_digest_source(struct zc_source *source, unsigned int threads,
-                                     GError **error)
+struct zc_manifest *zc_digest_source(struct zc_source *source, unsigned int threads, GError **error)
 {
     struct digest_job job = { .source = source };
 

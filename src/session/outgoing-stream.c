@@ -189,7 +189,8 @@ bool zc_outgoing_send_pages(struct zc_outgoing *out)
         return zc_iterate_all(out->source, UINT32_MAX, put_range, out);
     }
     zc_stream_put_section_end(out->out, ZC_OUTGOING_RAM_SECTION);
-    return zc_outgoing_flush(out) && zc_iterate_all(out->source, ZC_PLAIN_PAGES_MAX, send_plain, out);
+    return zc_outgoing_flush(out) &&
+           zc_iterate_all(out->source, ZC_PLAIN_PAGES_MAX, send_plain, out);
 }
 
 bool zc_outgoing_end_ram(struct zc_outgoing *out)

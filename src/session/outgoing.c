@@ -3,8 +3,8 @@
  * The source's end: a RAM image, or a live guest, into QEMU's migration stream.
  *
  * Design: three kinds of threads.  The caller's connects and runs the main
- * stream (outgoing-stream.c, for a live guest precopy.c), the channel threads (send/sender.c) move pages,
- * and the return path (return-path.c) listens.
+ * stream (outgoing-stream.c, for a live guest precopy.c), the channel threads
+ * (send/sender.c) move pages, and the return path (return-path.c) listens.
  */
 #include "config.h"
 

@@ -147,15 +147,15 @@ static int64_t hand_over(struct zc_precopy *precopy)
         return 0;
     }
     zc_precopy_set_guest(precopy, ZCMIG_GUEST_IN_DOUBT);
-    switch (zc_return_path_wait_handed(out->return_path, zc_outgoing_stall_deadline(out),
-                                       &shut_ns)) {
+    switch (
+        zc_return_path_wait_handed(out->return_path, zc_outgoing_stall_deadline(out), &shut_ns)) {
     case ZC_HANDED_OVER:
         zc_precopy_set_guest(precopy, ZCMIG_GUEST_GONE);
         atomic_store(&out->session.transferred_ns, shut_ns);
         return shut_ns;
     case ZC_HANDED_REFUSED: {
-        GError *reason = zc_return_path_linger(
-            out->return_path, zc_deadline_in(ZC_OUTGOING_LAST_WORDS_MS));
+        GError *reason =
+            zc_return_path_linger(out->return_path, zc_deadline_in(ZC_OUTGOING_LAST_WORDS_MS));
         zc_outgoing_fail(out, reason);
         zc_precopy_set_guest(precopy, ZCMIG_GUEST_PAUSED);
         return 0;

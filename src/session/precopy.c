@@ -21,12 +21,12 @@
 #include "session/precopy.h"
 #include "wire/stream.h"
 
-#define PING_FIRST 16u        /* none of the hello's */
-#define PINGS 3u              /* that measure a round trip */
-#define ROUND_TRIPS 3         /* of a switchover: barrier, device state, commit */
-#define WAIT_MS 100           /* before looking again at a guest that writes nothing */
+#define PING_FIRST 16u         /* none of the hello's */
+#define PINGS 3u               /* that measure a round trip */
+#define ROUND_TRIPS 3          /* of a switchover: barrier, device state, commit */
+#define WAIT_MS 100            /* before looking again at a guest that writes nothing */
 #define RANGE_PAGES (1u << 14) /* 64 MiB: the timeout is looked at so often */
-#define SAMPLE_PAGES 1024u    /* that tell how fast this host digests */
+#define SAMPLE_PAGES 1024u     /* that tell how fast this host digests */
 
 /* --------------------------------------------------------------- statistics */
 
@@ -180,7 +180,8 @@ bool zc_precopy_harvest(struct zc_precopy *precopy)
     int ret = zc_harvest_take(&precopy->harvest, precopy->tracker);
 
     if (ret < 0) {
-        zc_error_errno(&error, ZCMIG_ERROR_SOURCE, ret, "cannot find the pages that the guest wrote");
+        zc_error_errno(&error, ZCMIG_ERROR_SOURCE, ret,
+                       "cannot find the pages that the guest wrote");
         zc_outgoing_fail(precopy->out, error);
     }
     return ret == 0;
@@ -241,8 +242,8 @@ static bool iterate(struct zc_precopy *precopy)
         publish_end(precopy);
     } while (decision == ZC_CONVERGE_ITERATE || decision == ZC_CONVERGE_WAIT);
     if (decision == ZC_CONVERGE_GIVE_UP) {
-        return give_up(precopy, precopy->converge.timed_out ? "the time is over"
-                                                            : "it does not converge");
+        return give_up(precopy,
+                       precopy->converge.timed_out ? "the time is over" : "it does not converge");
     }
     if (precopy->converge.forced) {
         g_autofree char *numbers = zc_converge_explain(&precopy->converge, zc_clock_now_ns());

@@ -194,7 +194,8 @@ int zc_cmd_send(int argc, char **argv)
 
     add_entries(entries, &text);
     add_live_entries(entries, &text);
-    switch (zc_options_parse(&usage, (const GOptionEntry *)(const void *)entries->data, &output, argc, argv, &error)) {
+    switch (zc_options_parse(&usage, (const GOptionEntry *)(const void *)entries->data, &output,
+                             argc, argv, &error)) {
     case ZC_PARSED_RUN:
         code = send(&text, argv, &output);
         break;

@@ -17,14 +17,10 @@ struct part {
 static void list_parts(const struct zcmig_downtime *downtime, struct part parts[static PARTS])
 {
     const struct part list[PARTS] = {
-        { "stop", downtime->stop_ns },
-        { "last-harvest", downtime->last_harvest_ns },
-        { "last-send", downtime->last_send_ns },
-        { "drain", downtime->drain_ns },
-        { "barrier", downtime->barrier_ns },
-        { "device-state", downtime->device_state_ns },
-        { "verify", downtime->verify_ns },
-        { "resume", downtime->resume_ns },
+        { "stop", downtime->stop_ns },           { "last-harvest", downtime->last_harvest_ns },
+        { "last-send", downtime->last_send_ns }, { "drain", downtime->drain_ns },
+        { "barrier", downtime->barrier_ns },     { "device-state", downtime->device_state_ns },
+        { "verify", downtime->verify_ns },       { "resume", downtime->resume_ns },
     };
 
     for (unsigned int i = 0; i < PARTS; i++) {
@@ -62,8 +58,7 @@ static void print_downtime(const struct zcmig_downtime *downtime, FILE *file)
     }
     fprintf(file, "\n  %-14s ", "");
     for (unsigned int i = 0; i < PARTS; i++) {
-        fprintf(file, "%s%s %.2f", i ? ", " : "", parts[i].name,
-                (double)parts[i].ns / NS_PER_MS);
+        fprintf(file, "%s%s %.2f", i ? ", " : "", parts[i].name, (double)parts[i].ns / NS_PER_MS);
     }
     fputc('\n', file);
 }
@@ -108,13 +103,15 @@ void zc_report_live_print(const struct zcmig_stats *stats, FILE *file)
         return;
     }
     if (stats->sending) {
-        g_autofree char *dirty = zc_size_format(last.dirty_pages_per_s * ZC_REPORT_PAGE_BYTES);
-        g_autofree char *bandwidth = zc_size_format(last.bandwidth);
-        fprintf(file,
-                "  %-14s %" G_GUINT64_FORMAT
-                ", tracker %s; at the last the guest wrote %s/s and the channels carried %s/s\n",
-                "iterations", live->n_iterations, *live->tracker ? live->tracker : "none", dirty,
-                bandwidth);
+        fprintf(file, "  %-14s %" G_GUINT64_FORMAT ", tracker %s", "iterations", live->n_iterations,
+                *live->tracker ? live->tracker : "none");
+        if (live->n_kept) {
+            g_autofree char *dirty = zc_size_format(last.dirty_pages_per_s * ZC_REPORT_PAGE_BYTES);
+            g_autofree char *bandwidth = zc_size_format(last.bandwidth);
+            fprintf(file, "; in the last one the guest dirtied %s/s, the channels carried %s/s",
+                    dirty, bandwidth);
+        }
+        fputc('\n', file);
         print_downtime(&live->downtime, file);
     }
     print_guest(stats, file);
@@ -125,11 +122,10 @@ char *zc_report_live_progress(const struct zcmig_live_stats *live)
     struct zcmig_iteration last = last_iteration(live);
     g_autofree char *left = zc_size_format(live->remaining_bytes);
     g_autofree char *dirty = zc_size_format(last.dirty_pages_per_s * ZC_REPORT_PAGE_BYTES);
-    g_autofree char *downtime =
-        last.estimate_ns < INT64_MAX
-            ? g_strdup_printf(", dirty %s/s, downtime %.0f ms", dirty,
-                              (double)last.estimate_ns / NS_PER_MS)
-            : g_strdup("");
+    g_autofree char *downtime = last.estimate_ns < INT64_MAX
+                                    ? g_strdup_printf(", dirty %s/s, downtime %.0f ms", dirty,
+                                                      (double)last.estimate_ns / NS_PER_MS)
+                                    : g_strdup("");
 
     return g_strdup_printf(", iteration %" G_GUINT64_FORMAT ", %s left%s", live->n_iterations, left,
                            downtime);

@@ -306,6 +306,13 @@ uint64_t zc_meddler_bytes_back(struct zc_meddler *meddler)
     return atomic_load(&meddler->bytes_back);
 }
 
+void zc_meddler_narrow(struct zc_meddler *meddler, int bytes)
+{
+    /* Accepted sockets inherit it. */
+    ck_assert_int_eq(
+        setsockopt(meddler->listen_fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes)), 0);
+}
+
 uint64_t zc_meddler_bytes(struct zc_meddler *meddler)
 {
     return atomic_load(&meddler->bytes);

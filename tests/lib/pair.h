@@ -77,6 +77,8 @@ void zc_meddler_cut_back_after(struct zc_meddler *meddler, uint64_t bytes);
 /* Calls @call once, after so many bytes of all from the source, before the last are passed on. */
 void zc_meddler_call_after(struct zc_meddler *meddler, uint64_t bytes, void (*call)(void *data),
                            void *data);
+/* Connections from now on hold no more than so many bytes that were not taken off them. */
+void zc_meddler_narrow(struct zc_meddler *meddler, int bytes);
 uint64_t zc_meddler_bytes(struct zc_meddler *meddler);
 uint64_t zc_meddler_bytes_back(struct zc_meddler *meddler);
 void zc_meddler_stop(struct zc_meddler *meddler);

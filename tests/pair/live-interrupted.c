@@ -19,7 +19,7 @@
 #define STEADY "guest:4M,dirty=0,writers=2" /* the same bytes on the wire each time */
 #define BUSY "guest:4M,dirty=4M,pattern=random,writers=2"
 #define CUTS 30u
-#define RUN_MESSAGE_BYTES 6u       /* command, its length, one byte */
+#define RUN_MESSAGE_BYTES 6u /* command, its length, one byte */
 #define SHUT_MESSAGE_BYTES 8u
 #define OBSERVED_MESSAGE_BYTES 21u
 
@@ -167,7 +167,8 @@ START_TEST(cut_at_any_moment)
 
     zc_random_init(&random, zc_unit_seed());
     for (unsigned int i = 0; i < CUTS; i++) {
-        /* A third anywhere, a third in the state and the manifest, a third of a guest that writes. */
+        /* A third anywhere, a third in the state and the manifest, a third of a guest that writes.
+         */
         uint64_t at = i % 3 == 1 ? whole.bytes - 1 - zc_random_below(&random, 12000)
                                  : 1 + zc_random_below(&random, whole.bytes - RUN_MESSAGE_BYTES);
         cut_at(i % 3 == 2 ? BUSY : STEADY, ZCMIG_VERIFY_BEFORE, at, i % 2);
@@ -260,8 +261,9 @@ START_TEST(cancelled_at_any_moment)
             zc_meddler_call_after(meddler, whole.bytes - back, cancel, pair.sender);
         }
         zc_pair_join(&pair);
-        ck_assert(!expect_one_runs(&pair, i % 2 ? "destination cancelled, bytes before the end"
-                                                : "source cancelled, bytes before the end",
+        ck_assert(!expect_one_runs(&pair,
+                                   i % 2 ? "destination cancelled, bytes before the end"
+                                         : "source cancelled, bytes before the end",
                                    back));
         zc_pair_clear(&pair);
         zc_meddler_stop(meddler);

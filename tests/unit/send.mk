@@ -8,7 +8,7 @@ tests_lib_libfake_la_CPPFLAGS = $(ZC_TEST_CPPFLAGS)
 tests_lib_libfake_la_LIBADD = $(CHECK_LIBS) $(GLIB_LIBS)
 
 ZC_TEST_SEND = tests/unit/send-batch tests/unit/send-budget tests/unit/send-channel tests/unit/send-channel-random \
-	tests/unit/send-completion tests/unit/send-errqueue tests/unit/send-image-source \
+	tests/unit/send-completion tests/unit/send-converge tests/unit/send-errqueue tests/unit/send-image-source \
 	tests/unit/send-pause
 check_PROGRAMS += $(ZC_TEST_SEND)
 TESTS += $(ZC_TEST_SEND)
@@ -25,6 +25,8 @@ tests_unit_send_channel_random_CPPFLAGS = $(ZC_TEST_CPPFLAGS)
 tests_unit_send_channel_random_LDADD = $(ZC_TEST_SEND_LIBS)
 tests_unit_send_completion_CPPFLAGS = $(ZC_TEST_CPPFLAGS)
 tests_unit_send_completion_LDADD = $(ZC_TEST_SEND_LIBS)
+tests_unit_send_converge_CPPFLAGS = $(ZC_TEST_CPPFLAGS)
+tests_unit_send_converge_LDADD = $(ZC_TEST_SEND_LIBS)
 tests_unit_send_errqueue_CPPFLAGS = $(ZC_TEST_CPPFLAGS)
 tests_unit_send_errqueue_LDADD = $(ZC_TEST_SEND_LIBS)
 tests_unit_send_image_source_CPPFLAGS = $(ZC_TEST_CPPFLAGS)
