@@ -259,7 +259,7 @@ zcmig_manifest *zcmig_manifest_new_from_source(const char *uri, unsigned int thr
 {
     if (!g_str_has_prefix(uri, "file:")) {
         g_set_error(error, ZCMIG_ERROR, ZCMIG_ERROR_USAGE,
-                    "source: got '%s', allowed is file:IMAGE", uri);
+                    "source: got '%s', allowed are file:IMAGE and guest:SIZE", uri);
         return NULL;
     }
     return manifest_new("source", uri, threads);
