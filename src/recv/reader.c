@@ -19,6 +19,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "net/io.h"
 #include "recv/reader.h"
 #include "wire/multifd.h"
 
@@ -29,6 +30,8 @@ enum reader_phase {
     PHASE_POPULATE,
     PHASE_ZERO,
     PHASE_BARRIER,
+    PHASE_FETCH,
+    PHASE_ANSWER,
 };
 
 static const char *const phase_names[] = {
@@ -37,6 +40,8 @@ static const char *const phase_names[] = {
     [PHASE_POPULATE] = "making room for pages",
     [PHASE_ZERO] = "zeroing pages",
     [PHASE_BARRIER] = "waiting at the barrier",
+    [PHASE_FETCH] = "fetching pages",
+    [PHASE_ANSWER] = "telling that all pages were fetched",
 };
 
 struct zc_reader {
@@ -53,6 +58,8 @@ struct zc_reader {
     struct zc_multifd_packet packet;
     uint32_t block; /* of the packet; kept, because the next one mostly has the same */
     struct iovec iov[ZC_MULTIFD_PAGES + 1];
+    struct iovec remote[ZC_MULTIFD_PAGES]; /* of the route pull */
+    bool has_fetched;                      /* since the last SYNC, which answers for it */
     /* written at the thread's end, read after the join */
     int64_t cpu_ns;
 };
@@ -92,7 +99,8 @@ static bool decode_header(struct zc_reader *reader, GError **error)
     struct zc_multifd_packet *packet = &reader->packet;
 
     reader->header_have = 0;
-    if (!zc_multifd_packet_decode(reader->header, packet, error)) {
+    if (reader->shared.pull ? !zc_multifd_packet_decode_pull(reader->header, packet, error)
+                            : !zc_multifd_packet_decode(reader->header, packet, error)) {
         return false;
     }
     if (zc_barrier_has_ended(reader->shared.barrier)) {
@@ -210,6 +218,54 @@ static int read_pages(struct zc_reader *reader)
     return 0;
 }
 
+/* ------------------------------------------------------------------ by pull */
+
+/* The same as read_pages of a packet that only lists them. */
+static int fetch_pages(struct zc_reader *reader)
+{
+    const struct zc_multifd_packet *packet = &reader->packet;
+    const uint8_t *host = reader->shared.place->ram->blocks[reader->block].host;
+    int n_iov = prepare_pages(reader);
+
+    if (n_iov < 0) {
+        return n_iov;
+    }
+    n_iov--; /* no header comes behind them */
+    reader->phase = PHASE_FETCH;
+    int rc = zc_pull_fetch(reader->shared.pull, reader->block, host, reader->iov, reader->remote,
+                           (unsigned int)n_iov);
+    if (rc < 0) {
+        return rc;
+    }
+    reader->has_fetched = true;
+    zc_stall_note(reader->shared.stall);
+    for (uint32_t i = 0; i < packet->n_normal; i++) {
+        zc_place_arrived(reader->shared.place, reader->block, packet->offsets[i] / ZC_PAGE_BYTES);
+    }
+    add(&reader->counters->normal_pages, packet->n_normal);
+    return 0;
+}
+
+/* SYNC: everything before it was fetched, if anything, so that memory is the source's again. */
+static int answer_sync(struct zc_reader *reader)
+{
+    static const uint8_t answer = ZC_MULTIFD_PULL_ACK;
+    const struct zc_stall *stall = reader->shared.stall;
+
+    if (!reader->has_fetched) {
+        return 0;
+    }
+    reader->has_fetched = false;
+    reader->phase = PHASE_FETCH;
+    int rc = zc_pull_confirm(reader->shared.pull);
+    if (rc < 0) {
+        return rc;
+    }
+    reader->phase = PHASE_ANSWER;
+    return zc_io_write_all(reader->fd, &answer, sizeof(answer), zc_deadline_in(stall->limit_ms),
+                           stall->wake_fd);
+}
+
 /* ------------------------------------------------------------------ thread */
 
 /* -errno of a phase, as the session's error.  NULL: the session ended already, or ends by this. */
@@ -229,6 +285,9 @@ static GError *error_of(const struct zc_reader *reader, int rc)
         zc_error(&error, ZCMIG_ERROR_DISCONNECTED,
                  "channel %u: the connection ended in the middle of a packet, while %s",
                  reader->channel, phase);
+    } else if (reader->phase == PHASE_FETCH) {
+        error = zc_pull_error(reader->shared.pull, rc);
+        g_prefix_error(&error, "channel %u: ", reader->channel);
     } else if (reader->phase == PHASE_POPULATE || reader->phase == PHASE_ZERO || rc == -EFAULT) {
         zc_error_errno(&error, rc == -ENOMEM ? ZCMIG_ERROR_LIMIT : ZCMIG_ERROR_OUTPUT, rc,
                        "channel %u: %s of block '%s'", reader->channel, phase,
@@ -252,12 +311,15 @@ static int read_packet(struct zc_reader *reader, GError **error)
         return -EPROTO;
     }
     if (reader->packet.n_normal) {
-        rc = read_pages(reader);
+        rc = reader->shared.pull ? fetch_pages(reader) : read_pages(reader);
     }
     if (rc >= 0 && reader->packet.n_zero) {
         rc = zero_pages(reader);
     }
     add(&reader->counters->packets, 1);
+    if (rc >= 0 && reader->packet.flags & ZC_MULTIFD_SYNC && reader->shared.pull) {
+        rc = answer_sync(reader);
+    }
     if (rc >= 0 && reader->packet.flags & ZC_MULTIFD_SYNC) {
         reader->phase = PHASE_BARRIER;
         rc = zc_barrier_arrive(reader->shared.barrier, reader->channel);
