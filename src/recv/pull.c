@@ -82,12 +82,13 @@ bool zc_pull_open(struct zc_pull *pull, int fd, const uint8_t *bases, uint32_t n
                   GError **error)
 {
     uint8_t byte;
-    struct iovec local = { &byte, 1 }, remote;
+    struct iovec local = { &byte, 1 };
 
     if (!find_process(pull, fd, error) || !take_bases(pull, bases, n_bases, error)) {
         return false;
     }
-    int ret = zc_pull_fetch(pull, 0, &byte, &local, &remote, 1);
+    struct iovec remote = { zc_pull_address(pull, 0, 0), 1 };
+    int ret = zc_pull_fetch(pull, &local, 1, &remote, 1);
     if (ret < 0) {
         g_propagate_error(error, zc_pull_error(pull, ret));
         return false;
@@ -121,41 +122,31 @@ bool zc_pull_check(const struct zc_pull *pull, const struct zc_ram *ram, GError 
     return true;
 }
 
-/* Takes @n bytes off the front of both, whose runs are of the same lengths; returns runs done. */
-static unsigned int advance(struct iovec *local, struct iovec *remote, size_t n)
+/* Takes @n bytes off the front of the @n_runs at *@runs. */
+static void advance(struct iovec **runs, unsigned int *n_runs, size_t n)
 {
-    unsigned int done = 0;
-
-    while (n > 0 && n >= local[done].iov_len) {
-        n -= local[done++].iov_len;
+    while (n > 0 && n >= (*runs)->iov_len) {
+        n -= (*runs)->iov_len;
+        (*runs)++;
+        (*n_runs)--;
     }
     if (n > 0) {
-        local[done].iov_base = (uint8_t *)local[done].iov_base + n;
-        remote[done].iov_base = (uint8_t *)remote[done].iov_base + n;
-        local[done].iov_len -= n;
-        remote[done].iov_len -= n;
+        (*runs)->iov_base = (uint8_t *)(*runs)->iov_base + n;
+        (*runs)->iov_len -= n;
     }
-    return done;
 }
 
-int zc_pull_fetch(const struct zc_pull *pull, uint32_t block, const uint8_t *host,
-                  struct iovec *local, struct iovec *remote, unsigned int n_runs)
+int zc_pull_fetch(const struct zc_pull *pull, struct iovec *local, unsigned int n_local,
+                  struct iovec *remote, unsigned int n_remote)
 {
-    for (unsigned int i = 0; i < n_runs; i++) {
-        uint64_t offset = (uint64_t)((const uint8_t *)local[i].iov_base - host);
-        remote[i].iov_base = (void *)(uintptr_t)(pull->bases[block] + offset);
-        remote[i].iov_len = local[i].iov_len;
-    }
-    while (n_runs > 0) {
-        ssize_t n = process_vm_readv(pull->pid, local, n_runs, remote, n_runs, 0);
+    while (n_remote > 0) {
+        ssize_t n = process_vm_readv(pull->pid, local, n_local, remote, n_remote, 0);
         if (n <= 0) {
             return n < 0 ? -errno : -EFAULT;
         }
         /* Short: the next call begins where it stopped, and tells why. */
-        unsigned int done = advance(local, remote, (size_t)n);
-        local += done;
-        remote += done;
-        n_runs -= done;
+        advance(&local, &n_local, (size_t)n);
+        advance(&remote, &n_remote, (size_t)n);
     }
     return 0;
 }

@@ -46,13 +46,19 @@ void zc_pull_clear(struct zc_pull *pull); /* accepts one that is all zeros but p
 /* Whether the addresses are those of as many blocks, each of them whole.  ZCMIG_ERROR_PROTOCOL. */
 bool zc_pull_check(const struct zc_pull *pull, const struct zc_ram *ram, GError **error);
 
+/* Where the byte at @offset of @block, which was checked to have it, is in the source's process. */
+static inline void *zc_pull_address(const struct zc_pull *pull, uint32_t block, uint64_t offset)
+{
+    return (void *)(uintptr_t)(pull->bases[block] + offset);
+}
+
 /*
- * Fetches @n_runs (up to IOV_MAX) runs of @block, which was checked to hold them.  @local: where
- * each goes in our block, which begins at @host; used up.  @remote: room for as many.  0, or
- * -errno: -EPERM, -ESRCH, -EFAULT (the source has no such memory).
+ * Fetches @remote, runs of the source's memory, into @local; up to IOV_MAX of each, not empty, of the
+ * same length in all; both are used up.  0, or -errno: -EPERM, -ESRCH, -EFAULT (the source has no
+ * such memory).
  */
-int zc_pull_fetch(const struct zc_pull *pull, uint32_t block, const uint8_t *host,
-                  struct iovec *local, struct iovec *remote, unsigned int n_runs);
+int zc_pull_fetch(const struct zc_pull *pull, struct iovec *local, unsigned int n_local,
+                  struct iovec *remote, unsigned int n_remote);
 
 /* 0 when the process lives on, so that all that was fetched was its memory; -ESRCH. */
 int zc_pull_confirm(const struct zc_pull *pull);

@@ -114,7 +114,7 @@ int zc_channel_drain(struct zc_channel *channel, zc_deadline deadline);
 void zc_channel_counters(struct zc_channel *channel, struct zc_channel_counters *out);
 
 /*
- * "ENOBUFS by RLIMIT_MEMLOCK ...": why packets were copied, the latest reason; "" when they were
+ * "RLIMIT_MEMLOCK, which ...": why packets were copied, the latest reason; "" when they were
  * not.  Static text.  Any thread.
  */
 const char *zc_channel_reason(struct zc_channel *channel);

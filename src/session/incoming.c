@@ -25,6 +25,8 @@
 #define INPUT_BYTES (1u << 20)
 #define DESCRIPTION_BYTES_MAX (64u << 20)
 #define LAST_WORDS_MS 1000
+#define PLACE_BYTES_PER_PAGE 9u /* a digest, and whether the page holds anything */
+#define BOOKKEEPING_SHARE 4u    /* of the memory that is free: for that, at most */
 G_STATIC_ASSERT(INPUT_BYTES >= ZC_STREAM_EVENT_BYTES_MAX);
 
 /* ----------------------------------------------------------------- starting */
@@ -42,13 +44,19 @@ static uint64_t read_available_bytes(void)
     return g_ascii_strtoull(at + strlen("MemAvailable:"), NULL, 10) * 1024;
 }
 
-/* An image's pages can go to its file system, so only address space bounds it. */
+/*
+ * An image's pages go to its file system, and zeros need none of it; but what is known of each page
+ * is in memory, and a peer may not fill that by announcing RAM that it never sends.
+ */
 static uint64_t ram_limit(const struct zc_incoming *in)
 {
+    uint64_t available = read_available_bytes();
+
     if (in->options.max_ram_bytes) {
         return in->options.max_ram_bytes;
     }
-    return in->options.output ? (uint64_t)1 << 47 : read_available_bytes();
+    return in->options.output ? available / BOOKKEEPING_SHARE / PLACE_BYTES_PER_PAGE * ZC_PAGE_BYTES
+                              : available;
 }
 
 static void take_main(struct zc_incoming *in, const uint8_t *first, size_t n_first)

@@ -350,32 +350,38 @@ static bool verify_after(struct zc_precopy *precopy)
     return zc_outgoing_send_manifest(out) && zc_outgoing_hear_result(out);
 }
 
-/* It runs there.  What is left is to hear how it went. */
-static bool conclude(struct zc_precopy *precopy)
+static void hear_observed(struct zc_precopy *precopy)
 {
     struct zc_outgoing *out = precopy->out;
     struct zc_extension observed;
 
-    zc_session_set_state(&out->session, ZCMIG_STATE_VERIFYING);
-    if (!verify_after(precopy)) {
-        g_autoptr(GError) cause = zc_cause_copy(&out->session.cause);
-        if (zc_error_code(cause) == ZCMIG_ERROR_CANCELLED) {
-            zc_cause_replace(&out->session.cause,
-                             g_error_new(ZCMIG_ERROR, ZCMIG_ERROR_CANCELLED,
-                                         "cancelled when the guest ran at the destination "
-                                         "already: what arrived was not verified"));
-        }
-        return false;
-    }
     if (zc_return_path_wait_observed(out->return_path, zc_outgoing_stall_deadline(out),
                                      &observed)) {
         g_mutex_lock(&out->lock);
         out->live.downtime.observed_ns = (int64_t)observed.observed.gap_ns;
         g_mutex_unlock(&out->lock);
-    } else {
+    } else if (!zc_cause_is_set(&out->session.cause)) {
         zc_warning("the destination did not say what the guest noticed of its move");
     }
-    return true;
+}
+
+/* It runs there.  What is left is to hear how it went. */
+static bool conclude(struct zc_precopy *precopy)
+{
+    struct zc_outgoing *out = precopy->out;
+
+    zc_session_set_state(&out->session, ZCMIG_STATE_VERIFYING);
+    bool ok = verify_after(precopy);
+    if (ok) {
+        hear_observed(precopy);
+    }
+    g_autoptr(GError) cause = zc_cause_copy(&out->session.cause);
+    if (cause && zc_error_code(cause) == ZCMIG_ERROR_CANCELLED) {
+        zc_cause_replace(&out->session.cause,
+                         g_error_new(ZCMIG_ERROR, ZCMIG_ERROR_CANCELLED,
+                                     "cancelled when the guest ran at the destination already"));
+    }
+    return ok;
 }
 
 bool zc_precopy_run(struct zc_outgoing *out)

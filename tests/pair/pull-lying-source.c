@@ -32,7 +32,7 @@ static struct zc_peer peer;
 
 static void setup(void)
 {
-    dir = zc_pair_make_dir();
+    dir = zc_unit_make_dir();
     output = g_build_filename(dir, "output.img", NULL);
     address = g_strdup_printf("unix:%s/socket", dir);
     memory = mmap(NULL, BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -49,7 +49,7 @@ static void teardown(void)
     zc_peer_stop(&peer);
     zc_pair_clear(&pair);
     munmap(memory, BYTES);
-    zc_pair_remove_dir(dir);
+    zc_unit_remove_dir(dir);
     g_free(output);
     g_free(address);
 }
