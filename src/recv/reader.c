@@ -23,6 +23,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "net/io.h"
 #include "recv/reader.h"
 #include "wire/multifd.h"
 
@@ -36,6 +37,8 @@ enum reader_phase {
     PHASE_STORE,
     PHASE_ZERO,
     PHASE_BARRIER,
+    PHASE_FETCH,
+    PHASE_ANSWER,
 };
 
 static const char *const phase_names[] = {
@@ -45,6 +48,8 @@ static const char *const phase_names[] = {
     [PHASE_STORE] = "storing pages",
     [PHASE_ZERO] = "zeroing pages",
     [PHASE_BARRIER] = "waiting at the barrier",
+    [PHASE_FETCH] = "fetching pages",
+    [PHASE_ANSWER] = "telling that all pages were fetched",
 };
 
 struct zc_reader {
@@ -62,6 +67,9 @@ struct zc_reader {
     uint32_t block; /* of the packet; kept, because the next one mostly has the same */
     struct iovec iov[ZC_MULTIFD_PAGES + 1];
     uint8_t *stage; /* STAGE_PAGES; NULL: pages are received in place */
+    /* of the route pull */
+    struct iovec remote[ZC_MULTIFD_PAGES];
+    bool has_fetched; /* since the last SYNC, which answers for it */
     /* written at the thread's end, read after the join */
     int64_t cpu_ns;
 };
@@ -101,7 +109,8 @@ static bool decode_header(struct zc_reader *reader, GError **error)
     struct zc_multifd_packet *packet = &reader->packet;
 
     reader->header_have = 0;
-    if (!zc_multifd_packet_decode(reader->header, packet, error)) {
+    if (reader->shared.pull ? !zc_multifd_packet_decode_pull(reader->header, packet, error)
+                            : !zc_multifd_packet_decode(reader->header, packet, error)) {
         return false;
     }
     if (zc_barrier_has_ended(reader->shared.barrier)) {
@@ -242,6 +251,88 @@ static int read_staged(struct zc_reader *reader)
     return rc;
 }
 
+/* ------------------------------------------------------------------ by pull */
+
+/* Fetches @n pages of the packet's list, from the one at @first on, into @n_local runs. */
+static int fetch(struct zc_reader *reader, uint32_t first, uint32_t n, struct iovec *local,
+                 unsigned int n_local)
+{
+    const struct zc_multifd_packet *packet = &reader->packet;
+    const struct zc_pull *pull = reader->shared.pull;
+    unsigned int n_remote = 0;
+
+    for (uint32_t i = first; i < first + n;) {
+        uint32_t run = run_length(packet->offsets, i, first + n);
+        reader->remote[n_remote++] = (struct iovec){
+            zc_pull_address(pull, reader->block, packet->offsets[i]), (size_t)run * ZC_PAGE_BYTES
+        };
+        i += run;
+    }
+    reader->phase = PHASE_FETCH;
+    int rc = zc_pull_fetch(pull, local, n_local, reader->remote, n_remote);
+    if (rc == 0) {
+        reader->has_fetched = true;
+        zc_stall_note(reader->shared.stall);
+    }
+    return rc;
+}
+
+static int fetch_in_place(struct zc_reader *reader)
+{
+    const struct zc_multifd_packet *packet = &reader->packet;
+    int n_iov = prepare_pages(reader);
+
+    if (n_iov < 0) {
+        return n_iov;
+    }
+    /* The last one is that of a next header, which does not come behind pages here. */
+    int rc = fetch(reader, 0, packet->n_normal, reader->iov, (unsigned int)n_iov - 1);
+    for (uint32_t i = 0; rc == 0 && i < packet->n_normal; i++) {
+        zc_place_arrived(reader->shared.place, reader->block, packet->offsets[i] / ZC_PAGE_BYTES);
+    }
+    return rc;
+}
+
+static int fetch_staged(struct zc_reader *reader)
+{
+    const struct zc_multifd_packet *packet = &reader->packet;
+    int rc = 0;
+
+    for (uint32_t first = 0; rc == 0 && first < packet->n_normal; first += STAGE_PAGES) {
+        uint32_t n = MIN(packet->n_normal - first, STAGE_PAGES);
+        struct iovec local = { reader->stage, (size_t)n * ZC_PAGE_BYTES };
+        rc = fetch(reader, first, n, &local, 1);
+        if (rc == 0) {
+            reader->phase = PHASE_STORE;
+            rc = zc_place_write(reader->shared.place, reader->block, &packet->offsets[first], n,
+                                reader->stage);
+        }
+    }
+    return rc;
+}
+
+static int fetch_pages(struct zc_reader *reader)
+{
+    return reader->stage ? fetch_staged(reader) : fetch_in_place(reader);
+}
+
+/* SYNC: everything before it was fetched, so that memory is the source's again. */
+static int answer_sync(struct zc_reader *reader)
+{
+    static const uint8_t answer = ZC_MULTIFD_PULL_ACK;
+    const struct zc_stall *stall = reader->shared.stall;
+
+    reader->has_fetched = false;
+    reader->phase = PHASE_FETCH;
+    int rc = zc_pull_confirm(reader->shared.pull);
+    if (rc < 0) {
+        return rc;
+    }
+    reader->phase = PHASE_ANSWER;
+    return zc_io_write_all(reader->fd, &answer, sizeof(answer), zc_deadline_in(stall->limit_ms),
+                           stall->wake_fd);
+}
+
 /* ------------------------------------------------------------------ thread */
 
 /* -errno of a phase, as the session's error.  NULL: the session ended already, or ends by this. */
@@ -261,6 +352,9 @@ static GError *error_of(const struct zc_reader *reader, int rc)
         zc_error(&error, ZCMIG_ERROR_DISCONNECTED,
                  "channel %u: the connection ended in the middle of a packet, while %s",
                  reader->channel, phase);
+    } else if (reader->phase == PHASE_FETCH) {
+        error = zc_pull_error(reader->shared.pull, rc);
+        g_prefix_error(&error, "channel %u: ", reader->channel);
     } else if (reader->phase == PHASE_POPULATE || reader->phase == PHASE_STORE ||
                reader->phase == PHASE_ZERO || rc == -EFAULT) {
         zc_error_errno(&error, rc == -ENOMEM ? ZCMIG_ERROR_LIMIT : ZCMIG_ERROR_OUTPUT, rc,
@@ -285,7 +379,9 @@ static int read_packet(struct zc_reader *reader, GError **error)
         return -EPROTO;
     }
     if (reader->packet.n_normal) {
-        rc = reader->stage ? read_staged(reader) : read_in_place(reader);
+        rc = reader->shared.pull ? fetch_pages(reader)
+             : reader->stage     ? read_staged(reader)
+                                 : read_in_place(reader);
         if (rc == 0) {
             add(&reader->counters->normal_pages, reader->packet.n_normal);
         }
@@ -294,6 +390,9 @@ static int read_packet(struct zc_reader *reader, GError **error)
         rc = zero_pages(reader);
     }
     add(&reader->counters->packets, 1);
+    if (rc >= 0 && reader->packet.flags & ZC_MULTIFD_SYNC && reader->has_fetched) {
+        rc = answer_sync(reader);
+    }
     if (rc >= 0 && reader->packet.flags & ZC_MULTIFD_SYNC) {
         reader->phase = PHASE_BARRIER;
         rc = zc_barrier_arrive(reader->shared.barrier, reader->channel);

@@ -17,6 +17,7 @@
 #include "base/cause.h"
 #include "recv/barrier.h"
 #include "recv/place.h"
+#include "recv/pull.h"
 #include "recv/stall.h"
 
 /* Writer: the channel's thread. */
@@ -33,6 +34,7 @@ struct zc_reader_shared {
     struct zc_barrier *barrier;
     struct zc_place *place;
     struct zc_cause *cause;
+    const struct zc_pull *pull; /* of the route pull; NULL: pages come behind their header */
 };
 
 struct zc_reader;

@@ -13,5 +13,6 @@ src_send_libsend_la_SOURCES = \
 	src/send/iterate.c src/send/iterate.h \
 	src/send/pause.c src/send/pause.h \
 	src/send/plain.c src/send/plain.h \
+	src/send/route.c src/send/route.h \
 	src/send/sender.c src/send/sender.h
 src_send_libsend_la_LIBADD = $(GLIB_LIBS)

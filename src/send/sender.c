@@ -47,9 +47,11 @@ struct worker {
     /* this thread only */
     struct zc_batch batch;
     uint64_t packet_num;
+    bool has_pages; /* sent since the last SYNC */
     /* atomic; one writer, this thread */
     _Atomic uint64_t normal_pages;
     _Atomic uint64_t zero_pages;
+    _Atomic uint64_t drain_ns; /* whatever the route waits for */
     int64_t cpu_ns; /* written at the thread's end, read after the join */
 };
 
@@ -99,6 +101,9 @@ static void report(struct worker *worker, int ret, const char *doing)
         }
         code = ZCMIG_ERROR_SOURCE;
         break;
+    case -EBADMSG:
+        code = ZCMIG_ERROR_PROTOCOL;
+        break;
     case -EPROTO:
         code = ZCMIG_ERROR_FAILED; /* the kernel's notes made no sense */
         break;
@@ -113,6 +118,7 @@ static bool send_packet(struct worker *worker, const char *doing)
 {
     struct zc_sender *sender = worker->sender;
     struct zc_multifd_packet *packet = &worker->batch.packet;
+    const struct zc_route *route = sender->options.route;
     uint8_t *header;
 
     if (!worker->channel) {
@@ -127,9 +133,11 @@ static bool send_packet(struct worker *worker, const char *doing)
     zc_deadline deadline = zc_deadline_in(sender->options.stall_timeout_ms);
     int ret = zc_channel_header(worker->channel, &header, deadline);
     if (ret == 0) {
+        packet->flags |= packet->n_normal ? route->normal_flags : 0;
+        worker->has_pages |= packet->n_normal > 0;
         zc_multifd_packet_encode(packet, header);
         ret = zc_channel_send(worker->channel, ZC_MULTIFD_HEADER_BYTES, worker->batch.pages,
-                              worker->batch.n_iovs, deadline);
+                              route->has_payload ? worker->batch.n_iovs : 0, deadline);
     }
     if (ret < 0) {
         report(worker, ret, doing);
@@ -212,15 +220,21 @@ static void wait_for_others(struct zc_sender *sender)
 
 static bool do_sync(struct worker *worker)
 {
+    const struct zc_sender_options *options = &worker->sender->options;
+
     zc_batch_fill_sync(&worker->batch);
     if (!send_packet(worker, "sending SYNC")) {
         return false;
     }
     if (worker->channel) {
-        int ret = zc_channel_drain(worker->channel,
-                                   zc_deadline_in(worker->sender->options.stall_timeout_ms));
+        int64_t begin_ns = zc_clock_now_ns();
+        int ret = options->route->drain(worker->channel, options->fds[worker->index],
+                                        worker->has_pages, options->cause->wake_fd,
+                                        zc_deadline_in(options->stall_timeout_ms));
+        worker->has_pages = false;
+        count(&worker->drain_ns, (uint64_t)(zc_clock_now_ns() - begin_ns));
         if (ret < 0) {
-            report(worker, ret, "draining completions");
+            report(worker, ret, options->route->drains);
             return false;
         }
     }
@@ -349,7 +363,7 @@ static bool make_channel(struct zc_sender *sender, struct worker *worker, GError
 {
     const struct zc_sender_options *options = &sender->options;
     const struct zc_channel_options channel_options = {
-        .mode = options->mode,
+        .mode = options->route->may_zerocopy ? options->mode : ZC_ZEROCOPY_OFF,
         .budget = options->budget,
         .wake_fd = options->cause->wake_fd,
     };
@@ -441,6 +455,8 @@ void zc_sender_get_counters(struct zc_sender *sender, unsigned int index,
     out->zero_pages = atomic_load_explicit(&worker->zero_pages, memory_order_relaxed);
     if (worker->channel) {
         zc_channel_counters(worker->channel, &out->channel);
+        out->channel.drain_ns =
+            (int64_t)atomic_load_explicit(&worker->drain_ns, memory_order_relaxed);
         out->reason = zc_channel_reason(worker->channel);
     }
 }

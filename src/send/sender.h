@@ -6,7 +6,8 @@
  * into packets, and sends them; so a page is on one channel only within an
  * iteration.  zc_sender_sync ends the iteration: every channel sends SYNC
  * behind its last page and drains, and only when all have done so does the
- * caller go on.  That is the second of the four orders.
+ * caller go on.  That is the second of the four orders.  What drains a channel
+ * depends on the route (send/route.h).
  *
  *     caller            queue             channel threads
  *     put(range) ----> [ r r r ] --take-> fill batch -> send -> (give range back)
@@ -22,13 +23,15 @@
 #include "guest/guest.h"
 #include "mem/manifest.h"
 #include "send/channel.h"
+#include "send/route.h"
 
 struct zc_sender_options {
     const int *fds;              /* of the channels, connected, init packet sent; -1: null */
     unsigned int n_channels;     /* at least 1 */
     unsigned int packet_pages;   /* 1 to ZC_MULTIFD_PAGES */
     bool merge;                  /* neighbouring pages in one iovec */
-    enum zc_zerocopy_mode mode;
+    const struct zc_route *route;
+    enum zc_zerocopy_mode mode;  /* where the route can */
     struct zc_budget *budget;
     struct zc_pace *pace;        /* shared with nobody else but the main stream */
     struct zc_source *source;

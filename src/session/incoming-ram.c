@@ -63,7 +63,11 @@ static bool open_channels(struct zc_incoming *in, GError **error)
 static bool start_readers(struct zc_incoming *in, GError **error)
 {
     unsigned int n = atomic_load(&in->n_channels);
+    bool is_pull = atomic_load(&in->session.route) == ZCMIG_ROUTE_PULL;
 
+    if (is_pull && !zc_pull_check(&in->pull, &in->ram, error)) {
+        return false;
+    }
     if (!zc_barrier_init(&in->barrier, n, &in->stall, error)) {
         return false;
     }
@@ -71,7 +75,8 @@ static bool start_readers(struct zc_incoming *in, GError **error)
     in->shared = (struct zc_reader_shared){ .stall = &in->stall,
                                             .barrier = &in->barrier,
                                             .place = &in->place,
-                                            .cause = &in->session.cause };
+                                            .cause = &in->session.cause,
+                                            .pull = is_pull ? &in->pull : NULL };
     for (unsigned int i = 0; i < n; i++) {
         in->readers[i] = zc_reader_start(&in->shared, in->fds[i], i, &in->counters[i], error);
         if (!in->readers[i]) {

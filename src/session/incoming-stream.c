@@ -230,6 +230,24 @@ static bool on_manifest_end(struct zc_incoming *in, const struct zc_extension *m
 
 /* ---------------------------------------------------------------- extensions */
 
+/* Before any page moves it is known whether they can. */
+static bool open_route(struct zc_incoming *in, const struct zc_extension *message)
+{
+    GError *error = NULL;
+
+    in->peer.session.bases = NULL; /* they lie in the input */
+    atomic_store(&in->session.route, (int)message->session.route);
+    if (message->session.route == ZC_SESSION_ROUTE_SOCKET) {
+        return true;
+    }
+    if (message->session.n_channels == 0) {
+        return fail_protocol(in, "SESSION: got the route pull without channels");
+    }
+    return zc_pull_open(&in->pull, in->main_fd, message->session.bases, message->session.n_bases,
+                        &error) ||
+           zc_incoming_fail(in, error);
+}
+
 static bool on_session(struct zc_incoming *in, const struct zc_extension *message)
 {
     GError *error = NULL;
@@ -256,7 +274,7 @@ static bool on_session(struct zc_incoming *in, const struct zc_extension *messag
     }
     in->has_session = in->has_uuid = true;
     in->peer = *message;
-    return true;
+    return open_route(in, message);
 }
 
 /* The source gives up. */

@@ -259,6 +259,7 @@ static void incoming_free(zcmig_session *session)
     zc_fd_clear(&in->main_fd);
     zc_synthetic_free(in->guest); /* before its RAM */
     g_mutex_clear(&in->lock);
+    zc_pull_clear(&in->pull);
     zc_place_clear(&in->place);
     zc_store_free(in->store);
     zc_ram_clear(&in->ram);
@@ -286,7 +287,7 @@ zcmig_session *zcmig_recv_new(const struct zcmig_recv_options *options, GError *
         g_free(in);
         return NULL;
     }
-    in->listen_fd = in->main_fd = -1;
+    in->listen_fd = in->main_fd = in->pull.pidfd = -1;
     for (unsigned int i = 0; i < ZC_RECV_CHANNELS_MAX; i++) {
         in->fds[i] = -1;
     }

@@ -17,6 +17,7 @@
 #include "recv/barrier.h"
 #include "recv/input.h"
 #include "recv/place.h"
+#include "recv/pull.h"
 #include "recv/reader.h"
 #include "recv/stall.h"
 #include "recv/verify.h"
@@ -72,6 +73,7 @@ struct zc_incoming {
     bool committed;
     struct zc_ram ram;
     struct zc_place place;
+    struct zc_pull pull; /* of the route pull */
     bool has_ram; /* place, barrier and readers are there */
     struct zc_barrier barrier;
     struct zc_reader_shared shared;

@@ -7,6 +7,7 @@ src_session_libsession_la_SOURCES = \
 	src/session/incoming-stream.c \
 	src/session/incoming.c src/session/incoming.h \
 	src/session/manifest.c \
+	src/session/outgoing-route.c \
 	src/session/outgoing-stream.c \
 	src/session/outgoing.c src/session/outgoing.h \
 	src/session/precopy-switch.c \

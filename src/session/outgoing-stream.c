@@ -94,18 +94,19 @@ bool zc_outgoing_greet(struct zc_outgoing *out)
         zc_outgoing_fail(out, error);
         return false;
     }
+    if (!out->peer_is_zcmig && out->options.route != ZCMIG_ROUTE_SOCKET) {
+        GError *error = NULL;
+        zc_error(&error, ZCMIG_ERROR_UNSUPPORTED,
+                 "the destination is not zcmig: it knows no route %s",
+                 zcmig_route_name(out->options.route));
+        zc_outgoing_fail(out, error);
+        return false;
+    }
     if (!out->peer_is_zcmig) {
         zc_warning("the destination is not zcmig: what arrives there will not be verified");
         return true;
     }
-    struct zc_extension message = { .type = ZC_EXTENSION_SESSION };
-    memcpy(message.session.uuid, out->uuid, sizeof(out->uuid));
-    message.session.n_channels = (uint16_t)out->options.channels;
-    message.session.verify = (uint8_t)out->options.verify;
-    message.session.exact_bytes = out->source->exact_bytes;
-    message.session.live = out->source->live != NULL;
-    zc_outgoing_put_extension(out, &message);
-    return zc_outgoing_flush(out);
+    return zc_outgoing_put_session(out);
 }
 
 /* Ends the iteration on all channels and says so on the main stream. */

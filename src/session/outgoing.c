@@ -97,6 +97,7 @@ static bool start_sending(struct zc_outgoing *out)
         .n_channels = out->options.channels,
         .packet_pages = out->options.packet_pages,
         .merge = out->options.merge_pages,
+        .route = zc_outgoing_route(out),
         .mode = (enum zc_zerocopy_mode)out->options.zerocopy,
         .budget = &out->budget,
         .pace = &out->pace,
@@ -135,6 +136,7 @@ static void tear_down(struct zc_outgoing *out, int64_t own_cpu_ns)
     if (reason) {
         zc_cause_replace(&out->session.cause, reason);
     }
+    zc_outgoing_end_route(out);
     for (unsigned int i = 0; i < out->options.channels; i++) {
         zc_fd_clear(&out->fds[i]);
     }
@@ -301,6 +303,7 @@ static bool take_options(struct zc_outgoing *out, const struct zcmig_send_option
         !check_range("downtime limit in ms", options->downtime_limit_ms, 0, 3600000, error) ||
         !check_range("timeout in ms", options->timeout_ms, 0, INT32_MAX, error) ||
         !check_range("time to run in ms", options->run_for_ms, 0, INT32_MAX, error) ||
+        !zc_outgoing_check_route(out, error) ||
         !zc_session_parse_uuid(options->uuid, out->uuid, error)) {
         return false;
     }
@@ -371,6 +374,7 @@ zcmig_session *zcmig_send_new(const struct zcmig_send_options *options, GError *
     zc_pace_init(&out->pace, options->max_bandwidth);
     out->session.address = zc_addr_format(&out->destination);
     atomic_store(&out->session.total_bytes, zc_ram_bytes(&out->source->ram));
+    atomic_store(&out->session.route, (int)options->route);
     if (out->source->live) {
         out->live.guest = ZCMIG_GUEST_RUNS;
         out->live.tracker = "";

@@ -36,6 +36,7 @@ struct zc_outgoing {
     struct zc_plain *plain;
     GByteArray *out; /* what the main stream says next */
     bool peer_is_zcmig;
+    bool has_ptracer; /* of the route pull: the destination was named to Yama */
     /* atomic; writer: the caller's thread */
     _Atomic uint64_t main_bytes;
     _Atomic uint64_t plain_normal;
@@ -72,6 +73,16 @@ void zc_outgoing_put_ping(struct zc_outgoing *out, uint32_t value);
 bool zc_outgoing_sync_channels(struct zc_outgoing *out);
 bool zc_outgoing_send_manifest(struct zc_outgoing *out);
 bool zc_outgoing_hear_result(struct zc_outgoing *out);
+
+/* ---- outgoing-route.c */
+
+/* Whether the destination can be reached by the route that was asked for.  ZCMIG_ERROR_USAGE. */
+bool zc_outgoing_check_route(const struct zc_outgoing *out, GError **error);
+const struct zc_route *zc_outgoing_route(const struct zc_outgoing *out);
+/* Sends SESSION, what is coming and by which route; the destination may then read what it must. */
+bool zc_outgoing_put_session(struct zc_outgoing *out);
+/* Nobody reads any more.  Before the connections are closed. */
+void zc_outgoing_end_route(struct zc_outgoing *out);
 
 /* Tells the destination why it ends; returns the destination's own reason, or NULL. */
 GError *zc_outgoing_last_words(struct zc_outgoing *out, const GError *cause);

@@ -33,6 +33,16 @@ const char *zcmig_guest_place_name(enum zcmig_guest_place place)
     return (unsigned int)place < G_N_ELEMENTS(names) ? names[place] : "unknown";
 }
 
+const char *zcmig_route_name(enum zcmig_route route)
+{
+    static const char *const names[] = {
+        [ZCMIG_ROUTE_SOCKET] = "socket",
+        [ZCMIG_ROUTE_PULL] = "pull",
+    };
+
+    return (unsigned int)route < G_N_ELEMENTS(names) ? names[route] : "unknown";
+}
+
 bool zc_session_init(zcmig_session *session, const struct zc_session_ops *ops, GError **error)
 {
     session->ops = ops;
@@ -164,6 +174,7 @@ void zcmig_session_get_stats(zcmig_session *session, struct zcmig_stats *stats)
         .verified_pages = atomic_load(&session->verified_pages),
         .mismatched_pages = atomic_load(&session->mismatched_pages),
         .peer_is_zcmig = atomic_load(&session->peer_is_zcmig),
+        .route = (enum zcmig_route)atomic_load(&session->route),
     };
     session->ops->get_stats(session, stats);
 }

@@ -25,6 +25,7 @@ struct send_text {
     char *channels;
     char *zerocopy;
     char *verify;
+    char *route;
     char *max_bandwidth;
     char *connect_timeout;
     char *stall_timeout;
@@ -42,6 +43,7 @@ struct send_text {
 
 static const char *const zerocopy_names[] = { "off", "auto", "on", NULL };
 static const char *const verify_names[] = { "off", "after", "before", NULL };
+static const char *const route_names[] = { "socket", "pull", NULL };
 static const char *const tracker_names[] = { "auto", "scan", "fault", NULL };
 static const char *const policy_names[] = { "cancel", "switchover", NULL };
 
@@ -50,6 +52,7 @@ static void send_text_clear(struct send_text *text)
     g_free(text->channels);
     g_free(text->zerocopy);
     g_free(text->verify);
+    g_free(text->route);
     g_free(text->max_bandwidth);
     g_free(text->connect_timeout);
     g_free(text->stall_timeout);
@@ -89,11 +92,13 @@ static bool read_options(const struct send_text *text, struct zcmig_send_options
 {
     int zerocopy = (int)options->zerocopy;
     int verify = (int)options->verify;
+    int route = (int)options->route;
 
     if (!zc_option_count(text->channels, "--channels", 1, ZCMIG_CHANNELS_MAX, &options->channels,
                          error) ||
         !zc_option_choice(text->zerocopy, "--zerocopy", zerocopy_names, &zerocopy, error) ||
         !zc_option_choice(text->verify, "--verify", verify_names, &verify, error) ||
+        !zc_option_choice(text->route, "--route", route_names, &route, error) ||
         !zc_option_size(text->max_bandwidth, "--max-bandwidth", &options->max_bandwidth, error) ||
         !zc_option_seconds(text->connect_timeout, "--connect-timeout", false,
                            &options->connect_timeout_ms, error) ||
@@ -107,6 +112,7 @@ static bool read_options(const struct send_text *text, struct zcmig_send_options
     }
     options->zerocopy = (enum zcmig_zerocopy)zerocopy;
     options->verify = (enum zcmig_verify)verify;
+    options->route = (enum zcmig_route)route;
     options->merge_pages = !text->no_merge;
     return true;
 }
@@ -142,6 +148,10 @@ static void add_entries(GArray *into, struct send_text *text)
           "Compare page digests after the transfer, before it counts as done, or off "
           "(default: after)",
           "MODE" },
+        { "route", 0, 0, G_OPTION_ARG_STRING, &text->route,
+          "socket: pages cross the connections; pull: on this host, over unix:, the receiver "
+          "fetches them from this process (default: socket)",
+          "ROUTE" },
         { "max-bandwidth", 0, 0, G_OPTION_ARG_STRING, &text->max_bandwidth,
           "Bytes a second over all channels, for example 500M (default: no limit)", "RATE" },
         { "connect-timeout", 0, 0, G_OPTION_ARG_STRING, &text->connect_timeout,

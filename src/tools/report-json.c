@@ -189,6 +189,7 @@ static void add_stats(JsonBuilder *builder, const struct zc_report *report)
     add_ms(builder, "setup-time", stats->setup_ns);
     add_ms(builder, "transfer-time", stats->transfer_ns);
     zc_report_add_text(builder, "peer", zc_report_peer(stats));
+    zc_report_add_text(builder, "route", zcmig_route_name(stats->route));
     zc_report_add_ram(builder, stats, stats->transfer_ns);
     zc_report_add_number(builder, "cpu-seconds", (double)stats->cpu_ns / NS_PER_S);
     zc_report_add_number(builder, "cpu-seconds-per-gib", zc_report_cpu_per_gib(stats));

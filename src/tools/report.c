@@ -89,6 +89,7 @@ static void print_figures(const struct zcmig_stats *stats, FILE *file)
     print_pages(file, "zero pages", stats->zero_pages);
     fprintf(file, "  %-14s %s over %u channels and the main stream, peer: %s\n", "on the wire",
             wire, stats->n_channels, zc_report_peer(stats));
+    fprintf(file, "  %-14s %s\n", "route", zcmig_route_name(stats->route));
     fprintf(file, "  %-14s %.1f ms\n", "set-up", (double)stats->setup_ns / NS_PER_MS);
     fprintf(file, "  %-14s %.3f s, RAM %s, wire %s\n", "transfer",
             (double)stats->transfer_ns / NS_PER_S, ram_rate, wire_rate);

@@ -11,6 +11,7 @@
 #include "wire/extension.h"
 
 #define DIGEST_BYTES 8u
+#define BASE_BYTES 8u
 #define TEXT_MAX (ZC_EXTENSION_TEXT_BYTES - 1)
 /* A multifd channel's id is one byte. */
 #define CHANNELS_MAX 256u
@@ -32,6 +33,9 @@ void zc_extension_put(GByteArray *out, const struct zc_extension *message)
         zc_append_u8(out, message->session.verify);
         zc_append_u64(out, message->session.exact_bytes);
         zc_append_u8(out, message->session.live);
+        zc_append_u8(out, message->session.route);
+        g_assert(message->session.n_bases <= ZC_EXTENSION_BASES_MAX);
+        g_byte_array_append(out, message->session.bases, message->session.n_bases * BASE_BYTES);
         return;
     case ZC_EXTENSION_MANIFEST:
         g_assert(message->manifest.n_digests >= 1 &&
@@ -71,6 +75,21 @@ void zc_extension_put(GByteArray *out, const struct zc_extension *message)
     g_assert_not_reached();
 }
 
+/* What is left of SESSION: an address for each block, and only by the route pull. */
+static bool decode_bases(struct zc_cursor *cursor, struct zc_extension *out, GError **error)
+{
+    bool is_pull = out->session.route == ZC_SESSION_ROUTE_PULL;
+    size_t n = cursor->left / BASE_BYTES;
+
+    if (n > ZC_EXTENSION_BASES_MAX || (n > 0) != is_pull) {
+        return zc_error(error, ZCMIG_ERROR_PROTOCOL,
+                        "extension SESSION: got %zu addresses of blocks, allowed are %s", n,
+                        is_pull ? "1 to 1024 by the route pull" : "none but by the route pull");
+    }
+    out->session.n_bases = (uint32_t)n;
+    return n == 0 || zc_cursor_bytes(cursor, n * BASE_BYTES, &out->session.bases);
+}
+
 static bool decode_session(struct zc_cursor *cursor, struct zc_extension *out, GError **error)
 {
     const uint8_t *uuid;
@@ -79,7 +98,8 @@ static bool decode_session(struct zc_cursor *cursor, struct zc_extension *out, G
     if (!zc_cursor_bytes(cursor, sizeof(out->session.uuid), &uuid) ||
         !zc_cursor_u16(cursor, &out->session.n_channels) ||
         !zc_cursor_u8(cursor, &out->session.verify) ||
-        !zc_cursor_u64(cursor, &out->session.exact_bytes) || !zc_cursor_u8(cursor, &live)) {
+        !zc_cursor_u64(cursor, &out->session.exact_bytes) || !zc_cursor_u8(cursor, &live) ||
+        !zc_cursor_u8(cursor, &out->session.route)) {
         return zc_error(error, ZCMIG_ERROR_PROTOCOL, "extension SESSION is too short");
     }
     memcpy(out->session.uuid, uuid, sizeof(out->session.uuid));
@@ -104,7 +124,12 @@ static bool decode_session(struct zc_cursor *cursor, struct zc_extension *out, G
                         "extension SESSION: got %u for a live guest, allowed are 0 and 1", live);
     }
     out->session.live = live;
-    return true;
+    if (out->session.route > ZC_SESSION_ROUTE_PULL) {
+        return zc_error(error, ZCMIG_ERROR_PROTOCOL,
+                        "extension SESSION: got route %u, allowed are 0 to %d", out->session.route,
+                        ZC_SESSION_ROUTE_PULL);
+    }
+    return decode_bases(cursor, out, error);
 }
 
 static bool decode_manifest(struct zc_cursor *cursor, struct zc_extension *out, GError **error)

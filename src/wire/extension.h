@@ -60,6 +60,14 @@ enum zc_verify_mode {
     ZC_VERIFY_BEFORE = 2,
 };
 
+/* How the pages travel. */
+enum zc_session_route {
+    ZC_SESSION_ROUTE_SOCKET = 0, /* behind their packet's header */
+    ZC_SESSION_ROUTE_PULL = 1,   /* the destination fetches them from the source's process */
+};
+
+#define ZC_EXTENSION_BASES_MAX 1024 /* RAM blocks: as many as a session may have */
+
 struct zc_extension {
     enum zc_extension_type type;
     union {
@@ -69,6 +77,10 @@ struct zc_extension {
             uint8_t verify;       /* enum zc_verify_mode */
             uint64_t exact_bytes; /* as in struct zc_source */
             bool live;            /* the RAM of a guest that runs until RUN */
+            uint8_t route;        /* enum zc_session_route */
+            /* of the route pull: where each RAM block, in their order, lies at the source */
+            uint32_t n_bases;
+            const uint8_t *bases; /* big-endian u64 each, into the caller's buffer */
         } session;
         struct {
             uint32_t block; /* index in the RAM block list */

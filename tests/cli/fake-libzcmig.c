@@ -60,6 +60,12 @@ void zcmig_set_verbosity(unsigned int level)
     }
 }
 
+const char *zcmig_route_name(enum zcmig_route route)
+{
+    static const char *const names[] = { "socket", "pull" };
+    return names[route];
+}
+
 const char *zcmig_state_name(enum zcmig_state state)
 {
     static const char *const names[] = { "setup",     "active", "verifying",
@@ -116,11 +122,12 @@ zcmig_session *zcmig_send_new(const struct zcmig_send_options *options, GError *
         fprintf(stderr,
                 "source=%s destination=%s channels=%u zerocopy=%d verify=%d "
                 "max_bandwidth=%" G_GUINT64_FORMAT " connect_timeout_ms=%" G_GINT64_FORMAT
-                " stall_timeout_ms=%" G_GINT64_FORMAT " packet_pages=%u merge_pages=%d uuid=%s\n",
+                " stall_timeout_ms=%" G_GINT64_FORMAT " packet_pages=%u merge_pages=%d uuid=%s"
+                " route=%d\n",
                 options->source, options->destination, options->channels, (int)options->zerocopy,
                 (int)options->verify, options->max_bandwidth, options->connect_timeout_ms,
                 options->stall_timeout_ms, options->packet_pages, options->merge_pages,
-                options->uuid ? options->uuid : "-");
+                options->uuid ? options->uuid : "-", (int)options->route);
         fprintf(stderr,
                 "downtime_limit_ms=%" G_GINT64_FORMAT " timeout_ms=%" G_GINT64_FORMAT
                 " timeout_policy=%d auto_converge=%d tracker=%d run_for_ms=%" G_GINT64_FORMAT "\n",

@@ -40,6 +40,20 @@ enum zcmig_verify {
     ZCMIG_VERIFY_BEFORE, /* the destination compares before it says that it has it */
 };
 
+/* How the pages get from process to process. */
+enum zcmig_route {
+    ZCMIG_ROUTE_SOCKET, /* over the channels; the default */
+    /*
+     * On one host, over a unix: address: the channels carry lists of pages, and the destination
+     * fetches them from the source's memory, with one copy (process_vm_readv).  The kernel has to
+     * let it: as a rule both run as the same user.
+     */
+    ZCMIG_ROUTE_PULL,
+};
+
+/* "socket", "pull". */
+const char *zcmig_route_name(enum zcmig_route route);
+
 /* How the pages are found that a live guest writes. */
 enum zcmig_tracker {
     ZCMIG_TRACKER_AUTO,  /* scan where the kernel has it, else fault; the default */
@@ -61,6 +75,7 @@ struct zcmig_send_options {
     unsigned int channels;   /* 1 to ZCMIG_CHANNELS_MAX; 0: as many as CPUs, 8 at most */
     enum zcmig_zerocopy zerocopy;
     enum zcmig_verify verify;
+    enum zcmig_route route;  /* the destination follows it */
     uint64_t max_bandwidth;  /* bytes/s over all channels; 0: no limit */
     int64_t connect_timeout_ms;
     int64_t stall_timeout_ms; /* give up when the peer takes nothing for so long */
@@ -236,6 +251,7 @@ struct zcmig_stats {
     uint64_t verified_pages;
     uint64_t mismatched_pages;
     bool peer_is_zcmig;
+    enum zcmig_route route;    /* destination: as it heard */
     struct zcmig_live_stats live;
     unsigned int n_channels;
     struct zcmig_channel_stats channels[ZCMIG_CHANNELS_MAX];
