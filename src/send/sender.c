@@ -277,6 +277,8 @@ static bool make_channel(struct zc_sender *sender, struct worker *worker, GError
 {
     const struct zc_sender_options *options = &sender->options;
     const struct zc_channel_options channel_options = {
+        .engine = options->engine,
+        .memory_is_stable = options->source->live == NULL,
         .mode = options->mode,
         .budget = options->budget,
         .wake_fd = options->cause->wake_fd,
@@ -364,11 +366,12 @@ void zc_sender_get_counters(struct zc_sender *sender, unsigned int index,
 {
     struct worker *worker = &sender->workers[index];
 
-    *out = (struct zc_sender_counters){ .reason = "" };
+    *out = (struct zc_sender_counters){ .reason = "", .engine = "none", .engine_reason = "" };
     out->normal_pages = atomic_load_explicit(&worker->normal_pages, memory_order_relaxed);
     out->zero_pages = atomic_load_explicit(&worker->zero_pages, memory_order_relaxed);
     if (worker->channel) {
         zc_channel_counters(worker->channel, &out->channel);
         out->reason = zc_channel_reason(worker->channel);
+        out->engine = zc_channel_engine(worker->channel, &out->engine_reason);
     }
 }

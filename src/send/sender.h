@@ -29,6 +29,7 @@ struct zc_sender_options {
     unsigned int packet_pages;   /* 1 to ZC_MULTIFD_PAGES */
     bool merge;                  /* neighbouring pages in one iovec */
     enum zc_zerocopy_mode mode;
+    enum zc_engine_kind engine;
     struct zc_budget *budget;
     struct zc_pace *pace;        /* shared with nobody else but the main stream */
     struct zc_source *source;
@@ -43,6 +44,8 @@ struct zc_sender_counters {
     uint64_t normal_pages;
     uint64_t zero_pages;
     const char *reason; /* why not zero-copy; static text */
+    const char *engine; /* what is used; static text, as is why not the one asked for */
+    const char *engine_reason;
 };
 
 struct zc_sender;
