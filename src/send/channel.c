@@ -248,8 +248,9 @@ static void open_engine(struct zc_channel *channel, const struct zc_channel_opti
     };
     enum zc_channel_reason reason = ZC_REASON_NOT_ASKED;
 
-    channel->engine = engines[options->engine];
+    channel->engine = &zc_engine_zerocopy;
     if (channel->pause.mode != ZC_ZEROCOPY_OFF) {
+        channel->engine = engines[options->engine];
         reason = channel->engine->open(channel, options);
         if (reason != ZC_REASON_NONE && channel->engine != &zc_engine_zerocopy) {
             channel->engine_reason = reason;

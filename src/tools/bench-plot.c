@@ -59,6 +59,7 @@ static char *make_script(const struct zcmig_bench_row *rows, unsigned int n, boo
                            "set ylabel 'CPU seconds per GiB, sending thread'\n"
                            "set yrange [0:*]\n"
                            "set grid ytics\n"
+                           "set xtics rotate by -30\n"
                            "set key outside\n"
                            "plot ",
                            svg ? "svg" : "pngcairo");

@@ -135,6 +135,16 @@ START_TEST(what_cannot_be_had_is_replaced_and_says_why)
         (struct zc_channel_options){ .mode = ZC_ZEROCOPY_ON, .engine = ZC_ENGINE_COPY });
     expect_engine("copy", "");
     rig_clear(&rig);
+
+    options.domain = AF_UNIX;
+    rig_init_engine(&rig, &options,
+                    (struct zc_channel_options){ .mode = ZC_ZEROCOPY_OFF,
+                                                 .engine = ZC_ENGINE_SPLICE });
+    expect_engine("copy", "not asked for");
+    ck_assert_int_eq(rig_send(&rig, 128, 1000), 0);
+    ck_assert_int_eq(rig_drain(&rig, 1000), 0);
+    rig_check(&rig);
+    rig_clear(&rig);
 }
 END_TEST
 
