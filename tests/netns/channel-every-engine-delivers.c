@@ -26,19 +26,6 @@
 
 static struct zc_budget budget;
 
-static struct zc_channel *open_engine(int fd, enum zc_engine_kind engine, bool stable)
-{
-    struct zc_channel_options options = { .mode = ZC_ZEROCOPY_ON,
-                                          .engine = engine,
-                                          .memory_is_stable = stable,
-                                          .budget = &budget,
-                                          .wake_fd = -1 };
-    struct zc_channel *channel = zc_channel_new(fd, &zc_net_kernel, &options);
-
-    netns_check(channel, "zc_channel_new");
-    return channel;
-}
-
 static const char *engine_of(struct zc_channel *channel)
 {
     const char *why_not;
@@ -70,7 +57,7 @@ static struct zc_channel_counters deliver(int family, enum zc_engine_kind engine
     int sender, receiver, ret = 0;
 
     make_pair(family, &sender, &receiver);
-    struct zc_channel *channel = open_engine(sender, engine, true);
+    struct zc_channel *channel = open_engine(sender, engine, true, ZC_ZEROCOPY_ON, &budget);
     netns_check(strcmp(engine_of(channel), wanted) == 0, "got engine %s", engine_of(channel));
     struct netns_reader *reader = netns_reader_start(receiver, 0x5a);
     for (unsigned int i = 0; i < PACKETS && ret == 0; i++) {
@@ -105,7 +92,7 @@ static uint64_t reuse_after_drain(int family, enum zc_engine_kind engine, bool *
     int sender, receiver;
 
     make_pair(family, &sender, &receiver);
-    struct zc_channel *channel = open_engine(sender, engine, true);
+    struct zc_channel *channel = open_engine(sender, engine, true, ZC_ZEROCOPY_ON, &budget);
     int ret = send_packet(channel, memory, 64 * 1024, 5000); /* fits into the peer's queue */
     netns_check(ret == 0, "send: %d", ret);
     ret = zc_channel_drain(channel, zc_deadline_in(200));
@@ -145,7 +132,8 @@ static void check_lifetimes(bool has_uring)
 
     int sender, receiver;
     make_pair(AF_INET, &sender, &receiver);
-    struct zc_channel *channel = open_engine(sender, ZC_ENGINE_SPLICE, false);
+    struct zc_channel *channel =
+        open_engine(sender, ZC_ENGINE_SPLICE, false, ZC_ZEROCOPY_ON, &budget);
     netns_check(strcmp(engine_of(channel), "zerocopy") == 0, "no promise, engine %s",
                 engine_of(channel));
     zc_channel_free(channel);
@@ -169,7 +157,8 @@ static void check_forbidden(void)
     netns_check(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0, "no_new_privs");
     netns_check(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0, "seccomp");
     make_pair(AF_INET, &sender, &receiver);
-    struct zc_channel *channel = open_engine(sender, ZC_ENGINE_IO_URING, true);
+    struct zc_channel *channel =
+        open_engine(sender, ZC_ENGINE_IO_URING, true, ZC_ZEROCOPY_ON, &budget);
     netns_check(strcmp(zc_channel_engine(channel, &why_not), "zerocopy") == 0, "engine");
     netns_check(strstr(why_not, "forbidden") || strstr(why_not, "without liburing"), "got '%s'",
                 why_not);
@@ -198,7 +187,8 @@ static const char *why_no_uring(void)
     int sender, receiver;
 
     make_pair(AF_INET, &sender, &receiver);
-    struct zc_channel *channel = open_engine(sender, ZC_ENGINE_IO_URING, true);
+    struct zc_channel *channel =
+        open_engine(sender, ZC_ENGINE_IO_URING, true, ZC_ZEROCOPY_ON, &budget);
     zc_channel_engine(channel, &why_not);
     zc_channel_free(channel);
     close(sender);
