@@ -5,12 +5,21 @@
 
 #include "base/error.h"
 #include "guest/guest.h"
+#include "guest/synthetic.h"
+
+/* Its own parser takes the whole. */
+static struct zc_source *open_guest(const char *uri, const char *rest, GError **error)
+{
+    (void)rest;
+    return zc_synthetic_open(uri, error);
+}
 
 static const struct {
     const char *scheme;
     struct zc_source *(*open)(const char *uri, const char *rest, GError **error);
 } schemes[] = {
     { "file:", zc_image_source_open },
+    { "guest:", open_guest },
 };
 
 struct zc_source *zc_source_open(const char *uri, GError **error)
@@ -21,7 +30,7 @@ struct zc_source *zc_source_open(const char *uri, GError **error)
             return schemes[i].open(uri, uri + length, error);
         }
     }
-    zc_error(error, ZCMIG_ERROR_USAGE, "source: got '%s', allowed is file:IMAGE", uri);
+    zc_error(error, ZCMIG_ERROR_USAGE, "source: got '%s', allowed are file:IMAGE and guest:SIZE", uri);
     return NULL;
 }
 

@@ -3,7 +3,7 @@
  * One thread per multifd channel: packet -> memory.
  *
  *     header -> check against the RAM's blocks -> populate -> receive straight into place
- *     -> digest -> (SYNC) barrier
+ *     -> digest -> (SYNC) barrier                  (an image file: receive -> digest -> write)
  *
  * Nothing is allocated per packet.  What goes wrong ends the session with the
  * channel's number and what it was doing.

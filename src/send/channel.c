@@ -31,8 +31,8 @@ static const char *const reason_texts[] = {
     [ZC_REASON_OPTMEM] =
         "option memory of the socket was used up; raise net.core.optmem_max",
     [ZC_REASON_MEMLOCK] =
-        "ENOBUFS by RLIMIT_MEMLOCK, which all processes of the user share; raise it or give "
-        "CAP_IPC_LOCK",
+        "RLIMIT_MEMLOCK, which all processes of the user share, leaves too little room; raise it "
+        "or give CAP_IPC_LOCK",
     [ZC_REASON_MEMLOCK_TOO_SMALL] =
         "RLIMIT_MEMLOCK is too small for any zero-copy call; raise it or give CAP_IPC_LOCK",
     [ZC_REASON_SPLICE_TCP] =
@@ -147,6 +147,10 @@ static void end_packet(struct zc_channel *channel)
     counters->packets++;
     counters->packets_split += packet->split;
     counters->packets_by_copy += packet->limited;
+    if (packet->split && atomic_load_explicit(&channel->reason, memory_order_relaxed) ==
+                             ZC_REASON_NONE) {
+        zc_channel_set_reason(channel, ZC_REASON_MEMLOCK); /* no other limit asks for pieces */
+    }
     if (packet->wanted) {
         zc_pause_packet_done(&channel->pause, packet->limited);
     }

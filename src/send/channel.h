@@ -132,7 +132,7 @@ void zc_channel_counters(struct zc_channel *channel, struct zc_channel_counters 
 const char *zc_channel_engine(struct zc_channel *channel, const char **why_not_out);
 
 /*
- * "ENOBUFS by RLIMIT_MEMLOCK ...": why packets were copied, the latest reason; "" when they were
+ * "RLIMIT_MEMLOCK, which ...": why packets were copied, the latest reason; "" when they were
  * not.  Static text.  Any thread.
  */
 const char *zc_channel_reason(struct zc_channel *channel);

@@ -53,7 +53,10 @@ struct zc_sender;
 /* Makes the channels and starts their threads.  Options are copied; what they point to is not. */
 struct zc_sender *zc_sender_start(const struct zc_sender_options *options, GError **error);
 
-/* Hands over any number of pages of one block.  Waits for room in the queue.  False: see cause. */
+/*
+ * Hands over any number of pages of one block; they may wait for company until zc_sender_sync.
+ * Waits for room in the queue.  False: see cause.
+ */
 bool zc_sender_put(struct zc_sender *sender, const struct zc_range *range);
 
 /* Ends the iteration: true when every page put before is sent and every call completed. */

@@ -206,7 +206,9 @@ bool zc_incoming_barrier(struct zc_incoming *in)
                  "many it has");
         return zc_incoming_fail(in, error);
     }
+    int64_t begin_ns = zc_clock_now_ns();
     int rc = zc_barrier_wait(&in->barrier, &channel);
+    in->barrier_ns = zc_clock_now_ns() - begin_ns;
     if (rc == 0) {
         zc_barrier_release(&in->barrier);
         return true;

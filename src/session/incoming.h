@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The inside of the destination's end: what incoming.c (options, connections,
- * the end), incoming-stream.c (the main stream's events, verification) and
- * incoming-ram.c (RAM, channels, barriers) share.  Private to session/.
+ * the end), incoming-stream.c (the main stream's events, verification),
+ * incoming-ram.c (RAM, channels, barriers) and incoming-guest.c (a live guest)
+ * share.  Private to session/.
  *
  * Functions return false once the session's cause is set; they report it.
  */
@@ -10,6 +11,7 @@
 #define ZC_SESSION_INCOMING_H
 
 #include "guest/guest.h"
+#include "guest/synthetic.h"
 #include "net/addr.h"
 #include "recv/acceptor.h"
 #include "recv/barrier.h"
@@ -31,6 +33,7 @@ enum zc_incoming_phase {
     ZC_INCOMING_RAM,
     ZC_INCOMING_TAIL,     /* RAM is whole; the end of the stream is missing */
     ZC_INCOMING_MANIFEST,
+    ZC_INCOMING_READY,    /* a live guest could run: RUN is missing */
     ZC_INCOMING_DONE,     /* nothing more is needed */
 };
 
@@ -78,6 +81,14 @@ struct zc_incoming {
     unsigned int n_pages;
     uint32_t pages_block;
     int64_t readers_cpu_ns;
+    struct zc_synthetic *guest; /* that came; its RAM is the store's */
+    int64_t barrier_ns;         /* the last one took so long */
+    int64_t load_ns;            /* to make the guest of its state */
+    int64_t verify_ns;          /* to compare the manifest */
+    int64_t resumed_ns;         /* it runs since; 0: it never did */
+    /* under lock; writer: the caller's thread */
+    GMutex lock;
+    struct zcmig_live_stats live;
     /* atomic; writer: the caller's thread */
     struct zc_input input; /* its wire_bytes */
     _Atomic unsigned int n_channels;
@@ -113,7 +124,37 @@ bool zc_incoming_end_ram(struct zc_incoming *in);
 /* Joins the readers that run.  The cause is set, or RAM is whole. */
 void zc_incoming_stop_readers(struct zc_incoming *in);
 
+/* ---- incoming-guest.c */
+
+static inline bool zc_incoming_is_live(const struct zc_incoming *in)
+{
+    return in->has_session && in->peer.session.live;
+}
+
+/* The guest's section began: takes all of it, and makes the guest, paused. */
+bool zc_incoming_guest_state(struct zc_incoming *in, const struct zc_stream_event *event);
+
+/* Tells the source that it could run. */
+bool zc_incoming_guest_ready(struct zc_incoming *in);
+
+/* RUN came: the guest is ours. */
+bool zc_incoming_guest_run(struct zc_incoming *in);
+
+/* Lets it run for a moment and tells the source what it noticed: the last thing that is said. */
+bool zc_incoming_guest_observe(struct zc_incoming *in);
+
+/* After the session: lets a guest that ran run on for its time, stops and checks it. */
+void zc_incoming_guest_settle(struct zc_incoming *in);
+
 /* ---- incoming-stream.c */
+
+/* Sends what is in in->out.  False: reported. */
+bool zc_incoming_answer(struct zc_incoming *in);
+
+/* The same, when nothing depends on whether the source still hears it: 0 or -errno. */
+int zc_incoming_tell(struct zc_incoming *in);
+
+void zc_incoming_put_extension(struct zc_incoming *in, const struct zc_extension *message);
 
 /* The whole main stream. */
 bool zc_incoming_receive(struct zc_incoming *in);

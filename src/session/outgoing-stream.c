@@ -17,6 +17,7 @@
  *                         ..SHUT, RESULT
  *
  * With one connection only (fd:N) the pages go in the END section itself.
+ * What a live guest needs between START and the manifest is in precopy.c.
  */
 #include "config.h"
 
@@ -30,7 +31,6 @@
 #include "session/outgoing.h"
 #include "wire/stream.h"
 
-#define RAM_SECTION_ID 2
 #define RAM_VERSION 4
 #define MACHINE_NAME "none" /* an image has no machine: QEMU's name for that */
 #define DESCRIPTION "{\"page_size\": 4096, \"devices\": []}"
@@ -38,7 +38,7 @@
 /* ------------------------------------------------------------- main stream */
 
 /* Sends what was put into out->out.  False: reported. */
-static bool flush_main(struct zc_outgoing *out)
+bool zc_outgoing_flush(struct zc_outgoing *out)
 {
     GError *error = NULL;
 
@@ -60,7 +60,7 @@ static bool flush_main(struct zc_outgoing *out)
     return false;
 }
 
-static void put_extension(struct zc_outgoing *out, const struct zc_extension *message)
+void zc_outgoing_put_extension(struct zc_outgoing *out, const struct zc_extension *message)
 {
     g_autoptr(GByteArray) bytes = g_byte_array_new();
 
@@ -68,7 +68,7 @@ static void put_extension(struct zc_outgoing *out, const struct zc_extension *me
     zc_stream_put_command(out->out, ZC_EXTENSION_COMMAND, bytes->data, (uint16_t)bytes->len);
 }
 
-static void put_ping(struct zc_outgoing *out, uint32_t value)
+void zc_outgoing_put_ping(struct zc_outgoing *out, uint32_t value)
 {
     value = GUINT32_TO_BE(value);
     zc_stream_put_command(out->out, ZC_COMMAND_PING, &value, sizeof(value));
@@ -79,14 +79,21 @@ bool zc_outgoing_greet(struct zc_outgoing *out)
     zc_stream_put_header(out->out);
     zc_stream_put_configuration(out->out, MACHINE_NAME);
     zc_stream_put_command(out->out, ZC_COMMAND_OPEN_RETURN_PATH, NULL, 0);
-    put_ping(out, ZC_HELLO_PING | ZC_EXTENSION_VERSION);
-    put_ping(out, 1);
-    if (!flush_main(out) || !zc_return_path_wait_hello(
+    zc_outgoing_put_ping(out, ZC_HELLO_PING | ZC_EXTENSION_VERSION);
+    zc_outgoing_put_ping(out, 1);
+    if (!zc_outgoing_flush(out) || !zc_return_path_wait_hello(
                                 out->return_path, zc_deadline_in(out->options.connect_timeout_ms),
                                 &out->peer_is_zcmig)) {
         return false;
     }
     atomic_store(&out->session.peer_is_zcmig, out->peer_is_zcmig);
+    if (!out->peer_is_zcmig && out->source->live) {
+        GError *error = NULL;
+        zc_error(&error, ZCMIG_ERROR_UNSUPPORTED,
+                 "the destination is not zcmig: it cannot run a guest of zcmig's");
+        zc_outgoing_fail(out, error);
+        return false;
+    }
     if (!out->peer_is_zcmig) {
         zc_warning("the destination is not zcmig: what arrives there will not be verified");
         return true;
@@ -96,12 +103,13 @@ bool zc_outgoing_greet(struct zc_outgoing *out)
     message.session.n_channels = (uint16_t)out->options.channels;
     message.session.verify = (uint8_t)out->options.verify;
     message.session.exact_bytes = out->source->exact_bytes;
-    put_extension(out, &message);
-    return flush_main(out);
+    message.session.live = out->source->live != NULL;
+    zc_outgoing_put_extension(out, &message);
+    return zc_outgoing_flush(out);
 }
 
 /* Ends the iteration on all channels and says so on the main stream. */
-static bool sync_channels(struct zc_outgoing *out)
+bool zc_outgoing_sync_channels(struct zc_outgoing *out)
 {
     if (out->sender) {
         if (!zc_sender_sync(out->sender)) {
@@ -116,17 +124,17 @@ bool zc_outgoing_start_ram(struct zc_outgoing *out)
 {
     const struct zc_ram *ram = &out->source->ram;
 
-    zc_stream_put_section_start(out->out, RAM_SECTION_ID, "ram", 0, RAM_VERSION);
+    zc_stream_put_section_start(out->out, ZC_OUTGOING_RAM_SECTION, "ram", 0, RAM_VERSION);
     zc_stream_put_ram_size(out->out, zc_ram_bytes(ram));
     for (uint32_t i = 0; i < ram->n_blocks; i++) {
         zc_stream_put_ram_block(out->out, ram->blocks[i].name, ram->blocks[i].used_bytes);
     }
-    if (!sync_channels(out)) {
+    if (!zc_outgoing_sync_channels(out)) {
         return false;
     }
     zc_stream_put_ram_eos(out->out);
-    zc_stream_put_section_footer(out->out, RAM_SECTION_ID);
-    return flush_main(out);
+    zc_stream_put_section_footer(out->out, ZC_OUTGOING_RAM_SECTION);
+    return zc_outgoing_flush(out);
 }
 
 /* ------------------------------------------------------------------- pages */
@@ -180,23 +188,23 @@ bool zc_outgoing_send_pages(struct zc_outgoing *out)
     if (out->sender) {
         return zc_iterate_all(out->source, UINT32_MAX, put_range, out);
     }
-    zc_stream_put_section_end(out->out, RAM_SECTION_ID);
-    return flush_main(out) && zc_iterate_all(out->source, ZC_PLAIN_PAGES_MAX, send_plain, out);
+    zc_stream_put_section_end(out->out, ZC_OUTGOING_RAM_SECTION);
+    return zc_outgoing_flush(out) && zc_iterate_all(out->source, ZC_PLAIN_PAGES_MAX, send_plain, out);
 }
 
 bool zc_outgoing_end_ram(struct zc_outgoing *out)
 {
     if (out->sender) {
-        zc_stream_put_section_end(out->out, RAM_SECTION_ID);
+        zc_stream_put_section_end(out->out, ZC_OUTGOING_RAM_SECTION);
     }
-    if (!sync_channels(out)) {
+    if (!zc_outgoing_sync_channels(out)) {
         return false;
     }
     zc_stream_put_ram_eos(out->out);
-    zc_stream_put_section_footer(out->out, RAM_SECTION_ID);
+    zc_stream_put_section_footer(out->out, ZC_OUTGOING_RAM_SECTION);
     zc_stream_put_eof(out->out);
     zc_stream_put_description(out->out, DESCRIPTION);
-    return flush_main(out);
+    return zc_outgoing_flush(out);
 }
 
 /* ------------------------------------------------------------ verification */
@@ -216,15 +224,15 @@ static bool send_manifest_block(struct zc_outgoing *out, uint32_t index)
         message.manifest.first_page = page;
         message.manifest.n_digests = n;
         message.manifest.digests = (const uint8_t *)digests;
-        put_extension(out, &message);
-        if (!flush_main(out)) {
+        zc_outgoing_put_extension(out, &message);
+        if (!zc_outgoing_flush(out)) {
             return false;
         }
     }
     return true;
 }
 
-static bool send_manifest(struct zc_outgoing *out)
+bool zc_outgoing_send_manifest(struct zc_outgoing *out)
 {
     for (uint32_t i = 0; i < out->manifest->n_blocks; i++) {
         if (!send_manifest_block(out, i)) {
@@ -233,8 +241,8 @@ static bool send_manifest(struct zc_outgoing *out)
     }
     struct zc_extension message = { .type = ZC_EXTENSION_MANIFEST_END };
     message.manifest_end.n_pages = zc_manifest_pages(out->manifest);
-    put_extension(out, &message);
-    return flush_main(out);
+    zc_outgoing_put_extension(out, &message);
+    return zc_outgoing_flush(out);
 }
 
 static void take_result(struct zc_outgoing *out, const struct zc_extension *result)
@@ -262,7 +270,7 @@ static void take_result(struct zc_outgoing *out, const struct zc_extension *resu
 }
 
 /* Waits for the verdict.  False: there is none, or it is a bad one. */
-static bool hear_result(struct zc_outgoing *out)
+bool zc_outgoing_hear_result(struct zc_outgoing *out)
 {
     struct zc_extension result;
 
@@ -279,7 +287,7 @@ bool zc_outgoing_conclude(struct zc_outgoing *out)
     bool verify = out->manifest && out->peer_is_zcmig;
     bool before = out->options.verify == ZCMIG_VERIFY_BEFORE;
 
-    if (verify && (!send_manifest(out) || (before && !hear_result(out)))) {
+    if (verify && (!zc_outgoing_send_manifest(out) || (before && !zc_outgoing_hear_result(out)))) {
         return false;
     }
     int64_t shut_ns = zc_return_path_wait_shut(out->return_path, zc_outgoing_stall_deadline(out));
@@ -288,7 +296,7 @@ bool zc_outgoing_conclude(struct zc_outgoing *out)
     }
     atomic_store(&out->session.transferred_ns, shut_ns);
     zc_session_set_state(&out->session, ZCMIG_STATE_VERIFYING);
-    return !verify || before || hear_result(out);
+    return !verify || before || zc_outgoing_hear_result(out);
 }
 
 /* -------------------------------------------------------------- last words */
@@ -302,7 +310,7 @@ GError *zc_outgoing_last_words(struct zc_outgoing *out, const GError *cause)
         message.fail.code = (uint8_t)code;
         g_strlcpy(message.fail.text, cause->message, sizeof(message.fail.text));
         g_byte_array_set_size(out->out, 0);
-        put_extension(out, &message);
+        zc_outgoing_put_extension(out, &message);
         /* The wake descriptor is readable by now: these words have a deadline of their own. */
         if (zc_io_write_all(out->main_fd, out->out->data, out->out->len,
                             zc_deadline_in(ZC_OUTGOING_LAST_WORDS_MS), -1) < 0) {

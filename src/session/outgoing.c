@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The source's end: a RAM image into QEMU's migration stream.
+ * The source's end: a RAM image, or a live guest, into QEMU's migration stream.
  *
  * Design: three kinds of threads.  The caller's connects and runs the main
- * stream (outgoing-stream.c), the channel threads (send/sender.c) move pages,
+ * stream (outgoing-stream.c, for a live guest precopy.c), the channel threads (send/sender.c) move pages,
  * and the return path (return-path.c) listens.
  */
 #include "config.h"
@@ -15,6 +15,7 @@
 #include "base/fd.h"
 #include "net/io.h"
 #include "session/outgoing.h"
+#include "session/precopy.h"
 #include "wire/multifd.h"
 
 #define CHANNELS_DEFAULT_MAX 8u
@@ -72,7 +73,8 @@ static bool start_sending(struct zc_outgoing *out)
     GError *error = NULL;
     struct zc_sender *sender = NULL;
 
-    if (out->options.verify != ZCMIG_VERIFY_OFF) {
+    /* Of a live guest there is nothing to digest yet. */
+    if (out->options.verify != ZCMIG_VERIFY_OFF && !out->source->live) {
         out->manifest = zc_manifest_new(&out->source->ram, &error);
         if (!out->manifest) {
             zc_outgoing_fail(out, error);
@@ -157,6 +159,9 @@ static bool run_connected(struct zc_outgoing *out)
         return false;
     }
     zc_session_set_state(&out->session, ZCMIG_STATE_ACTIVE);
+    if (out->source->live) {
+        return zc_precopy_run(out);
+    }
     return zc_outgoing_start_ram(out) && zc_outgoing_send_pages(out) && zc_outgoing_end_ram(out) &&
            zc_outgoing_conclude(out);
 }
@@ -179,6 +184,9 @@ static bool outgoing_run(zcmig_session *session, GError **error)
         zc_outgoing_fail(out, source_error);
     }
     tear_down(out, zc_clock_thread_cpu_ns() - cpu_before_ns);
+    if (out->source->live) {
+        zc_precopy_settle(out);
+    }
     return zc_session_finish(session, error);
 }
 
@@ -249,6 +257,12 @@ static void outgoing_get_stats(zcmig_session *session, struct zcmig_stats *stats
         stats->zero_pages += counters.zero_pages;
         stats->wire_bytes += counters.channel.wire_bytes;
     }
+    stats->live = out->live;
+    if (out->source->live) {
+        uint64_t done = stats->normal_pages + stats->zero_pages - out->pages_before;
+        stats->live.remaining_bytes =
+            (out->iteration_pages - MIN(done, out->iteration_pages)) * ZC_PAGE_BYTES;
+    }
     g_mutex_unlock(&out->lock);
 }
 
@@ -263,6 +277,8 @@ void zcmig_send_options_init(struct zcmig_send_options *options)
         .stall_timeout_ms = 30000,
         .packet_pages = ZC_MULTIFD_PAGES,
         .merge_pages = true,
+        .downtime_limit_ms = 300,
+        .run_for_ms = 1000,
     };
 }
 
@@ -297,6 +313,9 @@ static bool take_options(struct zc_outgoing *out, const struct zcmig_send_option
         !check_range("packet pages", options->packet_pages, 1, ZC_MULTIFD_PAGES, error) ||
         !check_range("connect timeout in ms", options->connect_timeout_ms, 1, INT32_MAX, error) ||
         !check_range("stall timeout in ms", options->stall_timeout_ms, 1, INT32_MAX, error) ||
+        !check_range("downtime limit in ms", options->downtime_limit_ms, 0, 3600000, error) ||
+        !check_range("timeout in ms", options->timeout_ms, 0, INT32_MAX, error) ||
+        !check_range("time to run in ms", options->run_for_ms, 0, INT32_MAX, error) ||
         !zc_session_parse_uuid(options->uuid, out->uuid, error)) {
         return false;
     }
@@ -308,6 +327,16 @@ static bool take_options(struct zc_outgoing *out, const struct zcmig_send_option
         }
     } else if (options->channels == 0) {
         out->options.channels = MIN(g_get_num_processors(), CHANNELS_DEFAULT_MAX);
+    }
+    return true;
+}
+
+/* What only pages that stand still can do. */
+static bool check_source(struct zc_outgoing *out, GError **error)
+{
+    if (out->source->live && out->destination.kind == ZC_ADDR_FD) {
+        return zc_error(error, ZCMIG_ERROR_UNSUPPORTED,
+                        "a live guest needs channels, and fd: is one connection");
     }
     return true;
 }
@@ -349,7 +378,7 @@ zcmig_session *zcmig_send_new(const struct zcmig_send_options *options, GError *
     out->out = g_byte_array_new();
     g_mutex_init(&out->lock);
     if (!take_options(out, options, error) ||
-        !(out->source = zc_source_open(options->source, error))) {
+        !(out->source = zc_source_open(options->source, error)) || !check_source(out, error)) {
         outgoing_free(&out->session);
         return NULL;
     }
@@ -357,5 +386,9 @@ zcmig_session *zcmig_send_new(const struct zcmig_send_options *options, GError *
     zc_pace_init(&out->pace, options->max_bandwidth);
     out->session.address = zc_addr_format(&out->destination);
     atomic_store(&out->session.total_bytes, zc_ram_bytes(&out->source->ram));
+    if (out->source->live) {
+        out->live.guest = ZCMIG_GUEST_RUNS;
+        out->live.tracker = "";
+    }
     return &out->session;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Inside of the source's end: what outgoing.c (its life) and outgoing-stream.c
- * (what it says on the main stream) share.
+ * Inside of the source's end: what outgoing.c (its life), outgoing-stream.c
+ * (what it says on the main stream) and precopy.c (the same of a live guest)
+ * share.
  */
 #ifndef ZC_SESSION_OUTGOING_H
 #define ZC_SESSION_OUTGOING_H
@@ -15,6 +16,8 @@
 
 #define ZC_OUTGOING_LAST_WORDS_MS 1000 /* how long a broken session listens for the peer's reason  \
                                         */
+
+#define ZC_OUTGOING_RAM_SECTION 2
 
 struct zc_outgoing {
     zcmig_session session;
@@ -41,6 +44,9 @@ struct zc_outgoing {
     GMutex lock;
     struct zc_sender *sender;
     struct zc_channel *plain_channel;
+    struct zcmig_live_stats live; /* writer: the caller's thread */
+    uint64_t iteration_pages;     /* of the iteration that runs, to be sent */
+    uint64_t pages_before;        /* sent when it began */
 };
 
 /* Makes @error the session's, unless it has one. */
@@ -57,6 +63,15 @@ bool zc_outgoing_start_ram(struct zc_outgoing *out); /* the list of blocks */
 bool zc_outgoing_send_pages(struct zc_outgoing *out);
 bool zc_outgoing_end_ram(struct zc_outgoing *out);  /* last barrier, and what closes the stream */
 bool zc_outgoing_conclude(struct zc_outgoing *out); /* manifest, SHUT, verdict */
+
+/* Pieces of these. */
+bool zc_outgoing_flush(struct zc_outgoing *out); /* sends what is in out->out */
+void zc_outgoing_put_extension(struct zc_outgoing *out, const struct zc_extension *message);
+void zc_outgoing_put_ping(struct zc_outgoing *out, uint32_t value);
+/* Ends the iteration on all channels, and puts FLUSH. */
+bool zc_outgoing_sync_channels(struct zc_outgoing *out);
+bool zc_outgoing_send_manifest(struct zc_outgoing *out);
+bool zc_outgoing_hear_result(struct zc_outgoing *out);
 
 /* Tells the destination why it ends; returns the destination's own reason, or NULL. */
 GError *zc_outgoing_last_words(struct zc_outgoing *out, const GError *cause);

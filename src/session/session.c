@@ -22,6 +22,17 @@ const char *zcmig_state_name(enum zcmig_state state)
     return (unsigned int)state < G_N_ELEMENTS(names) ? names[state] : "unknown";
 }
 
+const char *zcmig_guest_place_name(enum zcmig_guest_place place)
+{
+    static const char *const names[] = {
+        [ZCMIG_GUEST_NONE] = "none",     [ZCMIG_GUEST_RUNS] = "runs",
+        [ZCMIG_GUEST_PAUSED] = "paused", [ZCMIG_GUEST_GONE] = "gone",
+        [ZCMIG_GUEST_IN_DOUBT] = "in-doubt",
+    };
+
+    return (unsigned int)place < G_N_ELEMENTS(names) ? names[place] : "unknown";
+}
+
 bool zc_session_init(zcmig_session *session, const struct zc_session_ops *ops, GError **error)
 {
     session->ops = ops;

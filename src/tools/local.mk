@@ -15,6 +15,7 @@ src_tools_libtools_la_SOURCES = \
 	src/tools/progress.c src/tools/progress.h \
 	src/tools/report.c src/tools/report.h \
 	src/tools/report-json.c \
+	src/tools/report-live.c src/tools/report-live.h \
 	src/tools/run.c src/tools/run.h \
 	src/tools/signals.c src/tools/signals.h
 src_tools_libtools_la_CPPFLAGS = $(AM_CPPFLAGS) $(JSON_CFLAGS) \

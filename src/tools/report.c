@@ -10,6 +10,7 @@
 
 #include "base/size.h"
 #include "tools/cli.h"
+#include "tools/report-live.h"
 #include "tools/report.h"
 
 #define NS_PER_S 1e9
@@ -238,6 +239,7 @@ void zc_report_print_table(const struct zc_report *report, FILE *file)
 
     fprintf(file, "zcmig: %s: %s\n", report->command, zcmig_state_name(stats->state));
     print_figures(stats, file);
+    zc_report_live_print(stats, file);
     print_channels(stats, file);
     print_verification(report, file);
 }

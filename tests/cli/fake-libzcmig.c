@@ -9,6 +9,7 @@
  *     refused     there is no session: zcmig_send_new and zcmig_recv_new fail
  *     wait        runs until it is cancelled, and says "running" on stderr once it can be
  *     deaf        the same, but cancelling does nothing
+ *     live        completes the move of a live guest
  *
  * With $ZC_FAKE_ECHO the options that arrived are printed on stderr.
  */
@@ -66,6 +67,12 @@ const char *zcmig_state_name(enum zcmig_state state)
     return names[state];
 }
 
+const char *zcmig_guest_place_name(enum zcmig_guest_place place)
+{
+    static const char *const names[] = { "none", "runs", "paused", "gone", "in-doubt" };
+    return names[place];
+}
+
 void zcmig_send_options_init(struct zcmig_send_options *options)
 {
     *options = (struct zcmig_send_options){
@@ -75,6 +82,8 @@ void zcmig_send_options_init(struct zcmig_send_options *options)
         .merge_pages = true,
         .connect_timeout_ms = 30000,
         .stall_timeout_ms = 30000,
+        .downtime_limit_ms = 300,
+        .run_for_ms = 1000,
     };
 }
 
@@ -85,6 +94,7 @@ void zcmig_recv_options_init(struct zcmig_recv_options *options)
         .populate = true,
         .accept_timeout_ms = -1,
         .stall_timeout_ms = 30000,
+        .run_for_ms = 1000,
     };
 }
 
@@ -111,6 +121,11 @@ zcmig_session *zcmig_send_new(const struct zcmig_send_options *options, GError *
                 (int)options->engine, (int)options->verify, options->max_bandwidth, options->connect_timeout_ms,
                 options->stall_timeout_ms, options->packet_pages, options->merge_pages,
                 options->uuid ? options->uuid : "-");
+        fprintf(stderr,
+                "downtime_limit_ms=%" G_GINT64_FORMAT " timeout_ms=%" G_GINT64_FORMAT
+                " timeout_policy=%d auto_converge=%d tracker=%d run_for_ms=%" G_GINT64_FORMAT "\n",
+                options->downtime_limit_ms, options->timeout_ms, (int)options->timeout_policy,
+                options->auto_converge, (int)options->tracker, options->run_for_ms);
     }
     return session_new(true, error);
 }
@@ -127,6 +142,7 @@ zcmig_session *zcmig_recv_new(const struct zcmig_recv_options *options, GError *
                 options->max_ram_bytes, options->channels, (int)options->verify, options->populate,
                 options->allow_wildcard, options->accept_timeout_ms, options->stall_timeout_ms,
                 options->uuid ? options->uuid : "-");
+        fprintf(stderr, "run_for_ms=%" G_GINT64_FORMAT "\n", options->run_for_ms);
     }
     return session_new(false, error);
 }
@@ -193,6 +209,27 @@ void zcmig_session_cancel(zcmig_session *session)
     }
 }
 
+static struct zcmig_live_stats live_stats(bool sending)
+{
+    return (struct zcmig_live_stats){
+        .guest = sending ? ZCMIG_GUEST_GONE : ZCMIG_GUEST_RUNS,
+        .tracker = "scan",
+        .n_iterations = 3,
+        .remaining_bytes = 0,
+        .downtime = { .estimate_ns = 11000000,
+                      .actual_ns = 12500000,
+                      .observed_ns = 13000000,
+                      .last_send_ns = 10000000,
+                      .device_state_ns = 2500000 },
+        .n_kept = 2,
+        .kept = { { .pages = 1000, .estimate_ns = INT64_MAX },
+                  { .pages = 20, .dirty_pages_per_s = 25600, .bandwidth = 1 << 30,
+                    .estimate_ns = 11000000, .throttle_percent = 20 } },
+        .checked = !sending,
+        .guest_writes = 1234,
+    };
+}
+
 void zcmig_session_get_stats(zcmig_session *session, struct zcmig_stats *stats)
 {
     uint64_t normal = session->state == ZCMIG_STATE_COMPLETED ? 750 : 300;
@@ -211,6 +248,9 @@ void zcmig_session_get_stats(zcmig_session *session, struct zcmig_stats *stats)
         .peer_is_zcmig = true,
         .n_channels = 2,
     };
+    if (scenario_is("live")) {
+        stats->live = live_stats(session->sending);
+    }
     stats->verified_pages = session->state == ZCMIG_STATE_COMPLETED ? PAGES : 0;
     stats->mismatched_pages = scenario_is("mismatch") ? 42 : 0;
     for (unsigned int i = 0; i < stats->n_channels; i++) {
@@ -261,7 +301,7 @@ zcmig_manifest *zcmig_manifest_new_from_source(const char *uri, unsigned int thr
 {
     if (!g_str_has_prefix(uri, "file:")) {
         g_set_error(error, ZCMIG_ERROR, ZCMIG_ERROR_USAGE,
-                    "source: got '%s', allowed is file:IMAGE", uri);
+                    "source: got '%s', allowed are file:IMAGE and guest:SIZE", uri);
         return NULL;
     }
     return manifest_new("source", uri, threads);

@@ -27,3 +27,10 @@ tests_netns_channel_stalled_peer_times_out_CPPFLAGS = $(ZC_TEST_NETNS_CPPFLAGS)
 tests_netns_channel_stalled_peer_times_out_LDADD = $(ZC_TEST_NETNS_LIBS)
 tests_netns_channel_unprivileged_memlock_CPPFLAGS = $(ZC_TEST_NETNS_CPPFLAGS)
 tests_netns_channel_unprivileged_memlock_LDADD = $(ZC_TEST_NETNS_LIBS)
+
+# The real command, as nobody.
+ZC_TEST_NETNS_COMMAND = \
+	tests/netns/zcmig-report-agrees-with-the-kernel \
+	tests/netns/zcmig-streams-whatever-the-memlock-limit
+TESTS += $(ZC_TEST_NETNS_COMMAND)
+dist_check_SCRIPTS += $(ZC_TEST_NETNS_COMMAND) tests/netns/functions

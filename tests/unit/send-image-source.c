@@ -130,7 +130,7 @@ START_TEST(what_cannot_be_an_image_is_refused_by_name)
         { "file:/nonexistent/image", ZCMIG_ERROR_SOURCE, "No such file" },
         { "file:/", ZCMIG_ERROR_SOURCE, "neither a file nor" },
         { "file:/dev/null", ZCMIG_ERROR_SOURCE, "neither a file nor" },
-        { "gopher:x", ZCMIG_ERROR_USAGE, "got 'gopher:x', allowed is file:" },
+        { "gopher:x", ZCMIG_ERROR_USAGE, "got 'gopher:x', allowed are file:" },
     };
 
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
