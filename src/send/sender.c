@@ -363,6 +363,8 @@ static bool make_channel(struct zc_sender *sender, struct worker *worker, GError
 {
     const struct zc_sender_options *options = &sender->options;
     const struct zc_channel_options channel_options = {
+        .engine = options->engine,
+        .memory_is_stable = options->source->live == NULL,
         .mode = options->route->may_zerocopy ? options->mode : ZC_ZEROCOPY_OFF,
         .budget = options->budget,
         .wake_fd = options->cause->wake_fd,
@@ -450,7 +452,7 @@ void zc_sender_get_counters(struct zc_sender *sender, unsigned int index,
 {
     struct worker *worker = &sender->workers[index];
 
-    *out = (struct zc_sender_counters){ .reason = "" };
+    *out = (struct zc_sender_counters){ .reason = "", .engine = "none", .engine_reason = "" };
     out->normal_pages = atomic_load_explicit(&worker->normal_pages, memory_order_relaxed);
     out->zero_pages = atomic_load_explicit(&worker->zero_pages, memory_order_relaxed);
     if (worker->channel) {
@@ -458,5 +460,6 @@ void zc_sender_get_counters(struct zc_sender *sender, unsigned int index,
         out->channel.drain_ns =
             (int64_t)atomic_load_explicit(&worker->drain_ns, memory_order_relaxed);
         out->reason = zc_channel_reason(worker->channel);
+        out->engine = zc_channel_engine(worker->channel, &out->engine_reason);
     }
 }

@@ -32,6 +32,7 @@ struct zc_sender_options {
     bool merge;                  /* neighbouring pages in one iovec */
     const struct zc_route *route;
     enum zc_zerocopy_mode mode;  /* where the route can */
+    enum zc_engine_kind engine;  /* likewise */
     struct zc_budget *budget;
     struct zc_pace *pace;        /* shared with nobody else but the main stream */
     struct zc_source *source;
@@ -46,6 +47,8 @@ struct zc_sender_counters {
     uint64_t normal_pages;
     uint64_t zero_pages;
     const char *reason; /* why not zero-copy; static text */
+    const char *engine; /* what is used; static text, as is why not the one asked for */
+    const char *engine_reason;
 };
 
 struct zc_sender;

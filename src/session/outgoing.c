@@ -99,6 +99,7 @@ static bool start_sending(struct zc_outgoing *out)
         .merge = out->options.merge_pages,
         .route = zc_outgoing_route(out),
         .mode = (enum zc_zerocopy_mode)out->options.zerocopy,
+        .engine = (enum zc_engine_kind)out->options.engine,
         .budget = &out->budget,
         .pace = &out->pace,
         .source = out->source,
@@ -194,8 +195,10 @@ static bool outgoing_run(zcmig_session *session, GError **error)
 /* -------------------------------------------------------------- statistics */
 
 static void fill_channel(struct zcmig_channel_stats *stats, unsigned int id,
-                         const struct zc_channel_counters *counters, const char *reason)
+                         const struct zc_sender_counters *sender)
 {
+    const struct zc_channel_counters *counters = &sender->channel;
+
     static const char *const states[] = {
         [ZC_ZEROCOPY_ACTIVE] = "active",
         [ZC_ZEROCOPY_NOT_ASKED] = "not-asked",
@@ -225,7 +228,11 @@ static void fill_channel(struct zcmig_channel_stats *stats, unsigned int id,
         .wait_ns = counters->wait_ns,
         .in_flight_bytes_max = counters->in_flight_bytes_max,
         .zerocopy_state = states[counters->state],
-        .zerocopy_reason = reason,
+        .zerocopy_reason = sender->reason,
+        .splice_calls = counters->splice_calls,
+        .splice_bytes = counters->splice_bytes,
+        .engine = sender->engine,
+        .engine_reason = sender->engine_reason,
     };
 }
 
@@ -246,7 +253,7 @@ static void outgoing_get_stats(zcmig_session *session, struct zcmig_stats *stats
     for (unsigned int i = 0; out->sender && i < out->options.channels; i++) {
         struct zc_sender_counters counters;
         zc_sender_get_counters(out->sender, i, &counters);
-        fill_channel(&stats->channels[i], i, &counters.channel, counters.reason);
+        fill_channel(&stats->channels[i], i, &counters);
         stats->n_channels = i + 1;
         stats->normal_pages += counters.normal_pages;
         stats->zero_pages += counters.zero_pages;
@@ -294,6 +301,14 @@ static bool take_options(struct zc_outgoing *out, const struct zcmig_send_option
     out->options = *options;
     if (!options->source || !options->destination) {
         return zc_error(error, ZCMIG_ERROR_USAGE, "a source and a destination are needed");
+    }
+    if (options->zerocopy == ZCMIG_ZEROCOPY_OFF && options->engine > ZCMIG_ENGINE_COPY) {
+        return zc_error(error, ZCMIG_ERROR_USAGE,
+                        "engine: without zero-copy only auto and copy are allowed");
+    }
+    if ((unsigned int)options->engine > ZCMIG_ENGINE_SPLICE) {
+        return zc_error(error, ZCMIG_ERROR_USAGE, "engine: got %d, allowed are 0 to %d",
+                        (int)options->engine, (int)ZCMIG_ENGINE_SPLICE);
     }
     if (!zc_addr_parse(options->destination, &out->destination, error) ||
         !check_range("channels", options->channels, 0, ZCMIG_CHANNELS_MAX, error) ||

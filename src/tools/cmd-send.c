@@ -24,6 +24,7 @@ static const struct zc_usage usage = {
 struct send_text {
     char *channels;
     char *zerocopy;
+    char *engine;
     char *verify;
     char *route;
     char *max_bandwidth;
@@ -42,6 +43,7 @@ struct send_text {
 };
 
 static const char *const zerocopy_names[] = { "off", "auto", "on", NULL };
+static const char *const engine_names[] = { "auto", "copy", "zerocopy", "io_uring", "splice", NULL };
 static const char *const verify_names[] = { "off", "after", "before", NULL };
 static const char *const route_names[] = { "socket", "pull", NULL };
 static const char *const tracker_names[] = { "auto", "scan", "fault", NULL };
@@ -51,6 +53,7 @@ static void send_text_clear(struct send_text *text)
 {
     g_free(text->channels);
     g_free(text->zerocopy);
+    g_free(text->engine);
     g_free(text->verify);
     g_free(text->route);
     g_free(text->max_bandwidth);
@@ -91,12 +94,14 @@ static bool read_options(const struct send_text *text, struct zcmig_send_options
                          GError **error)
 {
     int zerocopy = (int)options->zerocopy;
+    int engine = (int)options->engine;
     int verify = (int)options->verify;
     int route = (int)options->route;
 
     if (!zc_option_count(text->channels, "--channels", 1, ZCMIG_CHANNELS_MAX, &options->channels,
                          error) ||
         !zc_option_choice(text->zerocopy, "--zerocopy", zerocopy_names, &zerocopy, error) ||
+        !zc_option_choice(text->engine, "--engine", engine_names, &engine, error) ||
         !zc_option_choice(text->verify, "--verify", verify_names, &verify, error) ||
         !zc_option_choice(text->route, "--route", route_names, &route, error) ||
         !zc_option_size(text->max_bandwidth, "--max-bandwidth", &options->max_bandwidth, error) ||
@@ -111,6 +116,7 @@ static bool read_options(const struct send_text *text, struct zcmig_send_options
         return false;
     }
     options->zerocopy = (enum zcmig_zerocopy)zerocopy;
+    options->engine = (enum zcmig_engine)engine;
     options->verify = (enum zcmig_verify)verify;
     options->route = (enum zcmig_route)route;
     options->merge_pages = !text->no_merge;
@@ -144,6 +150,9 @@ static void add_entries(GArray *into, struct send_text *text)
           "auto: as long as the kernel does not copy after all; on: always ask; off (default: "
           "auto)",
           "MODE" },
+        { "engine", 0, 0, G_OPTION_ARG_STRING, &text->engine,
+          "How pages get into the socket: auto, copy, zerocopy, io_uring, splice (default: auto)",
+          "ENGINE" },
         { "verify", 0, 0, G_OPTION_ARG_STRING, &text->verify,
           "Compare page digests after the transfer, before it counts as done, or off "
           "(default: after)",

@@ -15,6 +15,7 @@ static const struct zc_command commands[] = {
     { "digest", "digest every page of an image", zc_cmd_digest },
     { "verify", "compare two images or manifests page by page", zc_cmd_verify },
     { "doctor", "say whether zero-copy will work, and if not, who is to blame", zc_cmd_doctor },
+    { "bench", "compare what the engines cost the sender", zc_cmd_bench },
     { "demo", "move the RAM of a live guest between two processes here", zc_cmd_demo },
 };
 

@@ -104,6 +104,10 @@ static void add_channel(JsonBuilder *builder, const struct zcmig_channel_stats *
         add_ms(builder, "drain-time", channel->drain_ns);
         add_ms(builder, "wait-time", channel->wait_ns);
         zc_report_add_count(builder, "in-flight-bytes-max", channel->in_flight_bytes_max);
+        zc_report_add_count(builder, "splice-calls", channel->splice_calls);
+        zc_report_add_count(builder, "splice-bytes", channel->splice_bytes);
+        zc_report_add_text(builder, "engine", channel->engine);
+        zc_report_add_text(builder, "engine-reason", channel->engine_reason);
         zc_report_add_text(builder, "state", channel->zerocopy_state);
         zc_report_add_text(builder, "reason", channel->zerocopy_reason);
     }

@@ -120,6 +120,25 @@ static void print_sending_channel(const struct zcmig_channel_stats *channel, FIL
             channel->copy_calls, enobufs, drains, text_or_dash(channel->zerocopy_state));
 }
 
+/* All channels of a session use the same engine, except where one got no resources for it. */
+static void print_engines(const struct zcmig_stats *stats, FILE *file)
+{
+    for (unsigned int i = 0; i < stats->n_channels; i++) {
+        const struct zcmig_channel_stats *channel = &stats->channels[i];
+        if (i > 0 && g_strcmp0(channel->engine, stats->channels[i - 1].engine) == 0) {
+            continue;
+        }
+        fprintf(file, "  engine         %s", text_or_dash(channel->engine));
+        if (channel->splice_calls > 0) {
+            g_autofree char *bytes = zc_size_format(channel->splice_bytes);
+            fprintf(file, ", %s in %" G_GUINT64_FORMAT " calls of channel %u", bytes,
+                    channel->splice_calls, channel->id);
+        }
+        fprintf(file, "%s%s\n", channel->engine_reason && *channel->engine_reason ? ": " : "",
+                channel->engine_reason ? channel->engine_reason : "");
+    }
+}
+
 /* Why zero-copy is off, once for all channels that give the same reason. */
 static void print_reasons(const struct zcmig_stats *stats, FILE *file)
 {
@@ -166,6 +185,7 @@ static void print_channels(const struct zcmig_stats *stats, FILE *file)
         print_sending_channel(&stats->channels[i], file);
     }
     fputc('\n', file);
+    print_engines(stats, file);
     print_reasons(stats, file);
 }
 

@@ -120,12 +120,12 @@ zcmig_session *zcmig_send_new(const struct zcmig_send_options *options, GError *
 {
     if (g_getenv("ZC_FAKE_ECHO")) {
         fprintf(stderr,
-                "source=%s destination=%s channels=%u zerocopy=%d verify=%d "
+                "source=%s destination=%s channels=%u zerocopy=%d engine=%d verify=%d "
                 "max_bandwidth=%" G_GUINT64_FORMAT " connect_timeout_ms=%" G_GINT64_FORMAT
                 " stall_timeout_ms=%" G_GINT64_FORMAT " packet_pages=%u merge_pages=%d uuid=%s"
                 " route=%d\n",
                 options->source, options->destination, options->channels, (int)options->zerocopy,
-                (int)options->verify, options->max_bandwidth, options->connect_timeout_ms,
+                (int)options->engine, (int)options->verify, options->max_bandwidth, options->connect_timeout_ms,
                 options->stall_timeout_ms, options->packet_pages, options->merge_pages,
                 options->uuid ? options->uuid : "-", (int)options->route);
         fprintf(stderr,
@@ -276,6 +276,8 @@ void zcmig_session_get_stats(zcmig_session *session, struct zcmig_stats *stats)
             .drain_ns = 1500000,
             .zerocopy_state = "paused-copied",
             .zerocopy_reason = "the kernel copies on loopback",
+            .engine = "zerocopy",
+            .engine_reason = "io_uring is forbidden here",
         };
     }
 }

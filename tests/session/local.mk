@@ -1,5 +1,6 @@
 # The real command at both ends.
 ZC_SESSION_TESTS = \
+	tests/session/bench-over-every-way \
 	tests/session/command-streams-an-image \
 	tests/session/failure-names-its-cause \
 	tests/session/killed-end-is-noticed \

@@ -34,6 +34,15 @@ enum zcmig_zerocopy {
     ZCMIG_ZEROCOPY_ON,   /* keep asking even when the kernel copies */
 };
 
+/* How pages get into a socket; one that cannot be had here is replaced by ZEROCOPY or COPY. */
+enum zcmig_engine {
+    ZCMIG_ENGINE_AUTO, /* zero-copy where it works, else copy; the default */
+    ZCMIG_ENGINE_COPY,
+    ZCMIG_ENGINE_ZEROCOPY, /* sendmsg with MSG_ZEROCOPY */
+    ZCMIG_ENGINE_IO_URING, /* io_uring's SENDMSG_ZC */
+    ZCMIG_ENGINE_SPLICE,   /* vmsplice and splice; over TCP for RAM that stands still only */
+};
+
 enum zcmig_verify {
     ZCMIG_VERIFY_OFF,
     ZCMIG_VERIFY_AFTER,  /* the manifest follows once the destination has the RAM; the default */
@@ -74,6 +83,7 @@ struct zcmig_send_options {
     const char *destination; /* URI: tcp:HOST:PORT unix:PATH vsock:CID:PORT fd:N null: */
     unsigned int channels;   /* 1 to ZCMIG_CHANNELS_MAX; 0: as many as CPUs, 8 at most */
     enum zcmig_zerocopy zerocopy;
+    enum zcmig_engine engine;
     enum zcmig_verify verify;
     enum zcmig_route route;  /* the destination follows it */
     uint64_t max_bandwidth;  /* bytes/s over all channels; 0: no limit */
@@ -176,6 +186,10 @@ struct zcmig_channel_stats {
     uint64_t in_flight_bytes_max;
     const char *zerocopy_state;  /* "active", "not-asked", "not-supported", "paused-copied", ... */
     const char *zerocopy_reason; /* why not, for people; "" when there is nothing to say */
+    uint64_t splice_calls;
+    uint64_t splice_bytes;
+    const char *engine;          /* "copy", "zerocopy", "io_uring", "splice", or "none" for null: */
+    const char *engine_reason;   /* why not the one that was asked for, or "" */
 };
 
 /* Where a live guest is.  At any moment it runs at one end at most. */
