@@ -1,6 +1,7 @@
 # the manual pages; tests/lint/man-options holds them against --help
 dist_man_MANS += \
 	docs/man/zcmig.1 \
+	docs/man/zcmig-bench.1 \
 	docs/man/zcmig-demo.1 \
 	docs/man/zcmig-digest.1 \
 	docs/man/zcmig-doctor.1 \

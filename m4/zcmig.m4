@@ -13,9 +13,15 @@ AC_DEFUN([ZC_ARG_BUILD_MODES], [
     [AS_HELP_STRING([--enable-gcc-warnings], [turn many warnings on, and into errors])],
     [], [enable_gcc_warnings=no])
 
+  # clang warns in every use of G_DEFINE_EXTENDED_ERROR, whose pointer GLib has aligned
+  AC_PREPROC_IFELSE([AC_LANG_SOURCE([[
+#ifdef __clang__
+#error clang
+#endif
+]])], [zc_cast_align=-Wcast-align], [zc_cast_align=])
   ZC_CFLAGS="-std=gnu11 -Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition -Wpointer-arith -Wwrite-strings -Wvla"
   AS_IF([test "x$enable_gcc_warnings" = xyes],
-    [ZC_CFLAGS="$ZC_CFLAGS -Werror -Wshadow -Wundef -Wformat=2 -Wimplicit-fallthrough -Wcast-align -Wmissing-declarations -Wredundant-decls -Wconversion -Wno-sign-conversion"])
+    [ZC_CFLAGS="$ZC_CFLAGS -Werror -Wshadow -Wundef -Wformat=2 -Wimplicit-fallthrough $zc_cast_align -Wmissing-declarations -Wredundant-decls -Wconversion -Wno-sign-conversion"])
   AS_IF([test "x$enable_sanitizers" = xyes],
     [ZC_CFLAGS="$ZC_CFLAGS -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer"
      ZC_LDFLAGS="-fsanitize=address,undefined"])
@@ -41,6 +47,9 @@ AC_DEFUN([ZC_CHECK_LIBRARIES], [
   PKG_CHECK_MODULES([LIBNL_ROUTE], [libnl-route-3.0 >= 3.5], [have_libnl_route=yes
     AC_DEFINE([HAVE_LIBNL_ROUTE], [1], [zcmig doctor can look at routes and devices])],
     [have_libnl_route="no (lost: zcmig doctor)"])
+  PKG_CHECK_MODULES([LIBURING], [liburing >= 2.3], [have_liburing=yes
+    AC_DEFINE([HAVE_LIBURING], [1], [--engine=io_uring can be had])],
+    [have_liburing="no (lost: --engine=io_uring)"])
   PKG_CHECK_MODULES([CHECK], [check >= 0.15], [have_check=yes], [have_check="no (lost: tests/unit)"])
   AM_CONDITIONAL([HAVE_CHECK], [test "x$have_check" = xyes])
 ])
@@ -109,6 +118,7 @@ AC_DEFUN([ZC_PRINT_SUMMARY], [
     fuzz targets            $enable_fuzzing
     warnings are errors     $enable_gcc_warnings
     doctor (libnl-route)    $have_libnl_route
+    engine io_uring (liburing) $have_liburing
     unit tests (libcheck)   $have_check
     tests that must not skip ${with_required_tests:-none}
 

@@ -26,6 +26,8 @@ include tests/unit/session.mk
 include tests/cli/local.mk
 include tests/session/local.mk
 include tests/pair/local.mk
+include tests/pair/live.mk
+include tests/pair/pull.mk
 include tests/netns/local.mk
 include tests/netns/doctor.mk
 include tests/kernel/local.mk

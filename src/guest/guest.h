@@ -92,6 +92,11 @@ struct zc_store_ops {
      * when the file system is full, -ENOMEM.
      */
     int (*populate)(struct zc_store *store, uint8_t *host, uint64_t bytes);
+    /*
+     * Stores whole pages at @host from @content, for less than populating and receiving in place
+     * costs.  NULL: it does not.  Threads and errors as populate.
+     */
+    int (*write)(struct zc_store *store, uint8_t *host, const uint8_t *content, uint64_t bytes);
     /* Makes the pages zero again after they held data; frees them where it can.  0 or -errno. */
     int (*zero)(struct zc_store *store, uint8_t *host, uint64_t bytes);
     /*

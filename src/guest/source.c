@@ -4,7 +4,16 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "guest/guest.h"
 #include "guest/snapshot.h"
+#include "guest/synthetic.h"
+
+/* Its own parser takes the whole. */
+static struct zc_source *open_guest(const char *uri, const char *rest, GError **error)
+{
+    (void)rest;
+    return zc_synthetic_open(uri, error);
+}
 
 static const struct {
     const char *scheme;
@@ -12,6 +21,7 @@ static const struct {
 } schemes[] = {
     { "file:", zc_image_source_open },
     { ZC_SNAPSHOT_SCHEME, zc_snapshot_source_open },
+    { "guest:", open_guest },
 };
 
 struct zc_source *zc_source_open(const char *uri, GError **error)
@@ -22,7 +32,8 @@ struct zc_source *zc_source_open(const char *uri, GError **error)
             return schemes[i].open(uri, uri + length, error);
         }
     }
-    zc_error(error, ZCMIG_ERROR_USAGE, "source: got '%s', allowed are file:IMAGE and dir:SNAPSHOT", uri);
+    zc_error(error, ZCMIG_ERROR_USAGE,
+             "source: got '%s', allowed are file:IMAGE, dir:SNAPSHOT and guest:SIZE", uri);
     return NULL;
 }
 

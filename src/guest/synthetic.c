@@ -25,6 +25,7 @@ struct zc_synthetic {
     /* set before start */
     struct zc_synthetic_options options;
     uint8_t boot_id[16];
+    bool same_clock;   /* as where it came from */
     uint8_t *own_host; /* NULL: the RAM is the caller's */
     int memory_fd;
     struct zc_crew crew;
@@ -272,9 +273,9 @@ struct zc_synthetic *zc_synthetic_new_incoming(const struct zc_ram *ram,
     zc_ram_add(&guest->source.ram, ZC_SYNTHETIC_BLOCK, ram->blocks[0].host,
                ram->blocks[0].used_bytes, NULL);
     madvise(guest->crew.host, state->options.size_bytes, MADV_DONTFORK);
-    bool same_clock = memcmp(guest->boot_id, state->boot_id, sizeof(guest->boot_id)) == 0;
+    guest->same_clock = memcmp(guest->boot_id, state->boot_id, sizeof(guest->boot_id)) == 0;
     for (uint32_t i = 0; i < state->options.writers; i++) {
-        start_writer(guest, i, &state->writers[i], same_clock);
+        start_writer(guest, i, &state->writers[i], guest->same_clock);
     }
     zc_synthetic_pause(guest, ZC_DEADLINE_NEVER);
     return guest;
@@ -436,6 +437,11 @@ void zc_synthetic_get_timeline(struct zc_synthetic *guest, struct zc_synthetic_t
     for (uint32_t i = 0; i < guest->options.writers; i++) {
         zc_writer_add_timeline(&guest->writers[i], out);
     }
+}
+
+bool zc_synthetic_has_clock_of_before(const struct zc_synthetic *guest)
+{
+    return guest->same_clock;
 }
 
 void zc_synthetic_reset_gap(struct zc_synthetic *guest)

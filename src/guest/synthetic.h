@@ -177,6 +177,9 @@ struct zc_synthetic_timeline {
  */
 void zc_synthetic_get_timeline(struct zc_synthetic *guest, struct zc_synthetic_timeline *out);
 
+/* Whether gap_ns can span the guest's way here: it came from this host. */
+bool zc_synthetic_has_clock_of_before(const struct zc_synthetic *guest);
+
 /* Forgets gaps that ended before, so that the next largest one can be told.  Any thread. */
 void zc_synthetic_reset_gap(struct zc_synthetic *guest);
 

@@ -2,6 +2,12 @@
 #include "config.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <linux/sockios.h>
 
 #include "base/clock.h"
 #include "net/ops.h"
@@ -59,6 +65,64 @@ static int kernel_setsockopt(void *ctx, int fd, int level, int name, const void 
     return setsockopt(fd, level, name, value, length) < 0 ? -errno : 0;
 }
 
+static int kernel_pipe(void *ctx, int fds_out[2], int bytes)
+{
+    (void)ctx;
+    if (pipe2(fds_out, O_CLOEXEC | O_NONBLOCK) < 0) {
+        return -errno;
+    }
+    fcntl(fds_out[1], F_SETPIPE_SZ, bytes); /* a user may hold so much only; less works too */
+    return 0;
+}
+
+static void kernel_close(void *ctx, int fd)
+{
+    (void)ctx;
+    close(fd);
+}
+
+static ssize_t kernel_vmsplice(void *ctx, int pipe_fd, const struct iovec *iovs,
+                               unsigned int n_iovs)
+{
+    ssize_t taken;
+
+    (void)ctx;
+    do {
+        taken = vmsplice(pipe_fd, iovs, n_iovs, SPLICE_F_NONBLOCK);
+    } while (taken < 0 && errno == EINTR);
+    return taken < 0 ? -errno : taken;
+}
+
+/* There is no MSG_NOSIGNAL for splice: the signal, which is this thread's, is taken back. */
+static ssize_t kernel_splice(void *ctx, int pipe_fd, int fd, size_t bytes, bool more)
+{
+    const struct timespec at_once = { 0 };
+    sigset_t sigpipe, before, pending;
+    ssize_t sent;
+
+    (void)ctx;
+    sigemptyset(&sigpipe);
+    sigaddset(&sigpipe, SIGPIPE);
+    sigpending(&pending);
+    pthread_sigmask(SIG_BLOCK, &sigpipe, &before);
+    do {
+        sent = splice(pipe_fd, NULL, fd, NULL, bytes,
+                      SPLICE_F_NONBLOCK | SPLICE_F_MOVE | (more ? SPLICE_F_MORE : 0));
+    } while (sent < 0 && errno == EINTR);
+    sent = sent < 0 ? -errno : sent;
+    if (sent == -EPIPE && !sigismember(&pending, SIGPIPE)) {
+        sigtimedwait(&sigpipe, NULL, &at_once);
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return sent;
+}
+
+static int kernel_unsent(void *ctx, int fd, int *bytes_out)
+{
+    (void)ctx;
+    return ioctl(fd, SIOCOUTQ, bytes_out) < 0 ? -errno : 0;
+}
+
 static int64_t kernel_now_ns(void *ctx)
 {
     (void)ctx;
@@ -71,6 +135,11 @@ static const struct zc_net_ops kernel_ops = {
     .poll = kernel_poll,
     .getsockopt = kernel_getsockopt,
     .setsockopt = kernel_setsockopt,
+    .pipe = kernel_pipe,
+    .close = kernel_close,
+    .vmsplice = kernel_vmsplice,
+    .splice = kernel_splice,
+    .unsent = kernel_unsent,
     .now_ns = kernel_now_ns,
 };
 

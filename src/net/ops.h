@@ -12,9 +12,11 @@
 #define ZC_NET_OPS_H
 
 #include <poll.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 
 struct zc_net_ops {
     ssize_t (*sendmsg)(void *ctx, int fd, const struct msghdr *msg, int flags);
@@ -22,6 +24,14 @@ struct zc_net_ops {
     int (*poll)(void *ctx, struct pollfd *fds, nfds_t n_fds, int timeout_ms);
     int (*getsockopt)(void *ctx, int fd, int level, int name, void *value, socklen_t *length);
     int (*setsockopt)(void *ctx, int fd, int level, int name, const void *value, socklen_t length);
+    /* A non-blocking pipe with room for @bytes, or less where the kernel allows no more. */
+    int (*pipe)(void *ctx, int fds_out[2], int bytes);
+    void (*close)(void *ctx, int fd);
+    /* Both with SPLICE_F_NONBLOCK.  splice never raises SIGPIPE. */
+    ssize_t (*vmsplice)(void *ctx, int pipe_fd, const struct iovec *iovs, unsigned int n_iovs);
+    ssize_t (*splice)(void *ctx, int pipe_fd, int fd, size_t bytes, bool more);
+    /* SIOCOUTQ: bytes that the peer has not acknowledged (TCP) or not read (UNIX). */
+    int (*unsent)(void *ctx, int fd, int *bytes_out);
     int64_t (*now_ns)(void *ctx); /* CLOCK_MONOTONIC, or the fake kernel's own time */
 };
 

@@ -84,6 +84,34 @@ void zc_place_arrived(struct zc_place *place, uint32_t block, uint64_t page)
     }
 }
 
+bool zc_place_wants_whole_pages(const struct zc_place *place)
+{
+    return place->store->ops->write && place->populate;
+}
+
+int zc_place_write(struct zc_place *place, uint32_t block, const uint64_t *offsets, uint32_t n,
+                   const uint8_t *content)
+{
+    uint8_t *host = place->ram->blocks[block].host;
+
+    for (uint32_t i = 0; place->arrival && i < n; i++) {
+        place->arrival->blocks[block].digests[offsets[i] / ZC_PAGE_BYTES] =
+            zc_digest_page(content + (size_t)i * ZC_PAGE_BYTES);
+    }
+    for (uint32_t i = 0, run = 0; i < n; i += run) {
+        for (run = 1; i + run < n && offsets[i + run] == offsets[i] + run * ZC_PAGE_BYTES; run++) {
+        }
+        int rc = place->store->ops->write(place->store, host + offsets[i],
+                                          content + (size_t)i * ZC_PAGE_BYTES,
+                                          (uint64_t)run * ZC_PAGE_BYTES);
+        if (rc < 0) {
+            return rc;
+        }
+        set_run(place->resident[block], offsets[i] / ZC_PAGE_BYTES, run, 1);
+    }
+    return 0;
+}
+
 int zc_place_zero(struct zc_place *place, uint32_t block, uint64_t first_page, uint64_t n_pages)
 {
     uint8_t *resident = place->resident[block];

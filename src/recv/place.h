@@ -50,6 +50,16 @@ int zc_place_prepare(struct zc_place *place, uint32_t block, uint64_t first_page
 /* The page's content is in memory. */
 void zc_place_arrived(struct zc_place *place, uint32_t block, uint64_t page);
 
+/* Whether the store takes content by zc_place_write at less cost than in place. */
+bool zc_place_wants_whole_pages(const struct zc_place *place);
+
+/*
+ * Stores and digests @n pages whose content lies at @content, back to back in the order of
+ * @offsets (bytes in the block).  0 or -errno of the store.
+ */
+int zc_place_write(struct zc_place *place, uint32_t block, const uint64_t *offsets, uint32_t n,
+                   const uint8_t *content);
+
 /* The source says that these pages are zero.  0 or -errno of the store. */
 int zc_place_zero(struct zc_place *place, uint32_t block, uint64_t first_page, uint64_t n_pages);
 

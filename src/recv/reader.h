@@ -3,7 +3,7 @@
  * One thread per multifd channel: packet -> memory.
  *
  *     header -> check against the RAM's blocks -> populate -> receive straight into place
- *     -> digest -> (SYNC) barrier
+ *     -> digest -> (SYNC) barrier                  (an image file: receive -> digest -> write)
  *
  * Nothing is allocated per packet.  What goes wrong ends the session with the
  * channel's number and what it was doing.
@@ -17,6 +17,7 @@
 #include "base/cause.h"
 #include "recv/barrier.h"
 #include "recv/place.h"
+#include "recv/pull.h"
 #include "recv/stall.h"
 
 /* Writer: the channel's thread. */
@@ -33,6 +34,7 @@ struct zc_reader_shared {
     struct zc_barrier *barrier;
     struct zc_place *place;
     struct zc_cause *cause;
+    const struct zc_pull *pull; /* of the route pull; NULL: pages come behind their header */
 };
 
 struct zc_reader;

@@ -17,26 +17,29 @@ static void add_iov(struct zc_batch *batch, uint8_t *page, bool merge)
     batch->pages[batch->n_iovs++] = (struct iovec){ page, ZC_PAGE_BYTES };
 }
 
-void zc_batch_fill(struct zc_batch *batch, const struct zc_ram *ram, const struct zc_range *range,
-                   bool merge, struct zc_manifest *manifest)
+void zc_batch_begin(struct zc_batch *batch, const struct zc_block *block)
+{
+    batch->packet.flags = 0;
+    batch->packet.n_normal = 0;
+    batch->packet.n_zero = 0;
+    memcpy(batch->packet.block, block->name, sizeof(batch->packet.block));
+    batch->n_iovs = 0;
+}
+
+void zc_batch_add(struct zc_batch *batch, const struct zc_ram *ram, const struct zc_range *range,
+                  bool merge, struct zc_manifest *manifest)
 {
     const struct zc_block *block = &ram->blocks[range->block];
     uint8_t *page = block->host + range->first_page * ZC_PAGE_BYTES;
     uint64_t offset = range->first_page * ZC_PAGE_BYTES;
     uint64_t *digests = manifest ? manifest->blocks[range->block].digests + range->first_page : NULL;
     struct zc_multifd_packet *packet = &batch->packet;
-    uint64_t zero_offsets[ZC_MULTIFD_PAGES];
 
-    g_assert(range->n_pages <= ZC_MULTIFD_PAGES);
-    packet->flags = 0;
-    packet->n_normal = 0;
-    packet->n_zero = 0;
-    memcpy(packet->block, block->name, sizeof(packet->block));
-    batch->n_iovs = 0;
+    g_assert(zc_batch_pages(batch) + range->n_pages <= ZC_MULTIFD_PAGES);
     for (uint32_t i = 0; i < range->n_pages; i++, page += ZC_PAGE_BYTES, offset += ZC_PAGE_BYTES) {
         bool is_zero = range->known_zero || zc_page_is_zero(page);
         if (is_zero) {
-            zero_offsets[packet->n_zero++] = offset;
+            batch->zero_offsets[packet->n_zero++] = offset;
         } else {
             packet->offsets[packet->n_normal++] = offset;
             add_iov(batch, page, merge);
@@ -45,8 +48,20 @@ void zc_batch_fill(struct zc_batch *batch, const struct zc_ram *ram, const struc
             digests[i] = is_zero ? ZC_DIGEST_ZERO_PAGE : zc_digest_page(page);
         }
     }
-    memcpy(packet->offsets + packet->n_normal, zero_offsets,
-           packet->n_zero * sizeof(zero_offsets[0]));
+}
+
+void zc_batch_end(struct zc_batch *batch)
+{
+    memcpy(batch->packet.offsets + batch->packet.n_normal, batch->zero_offsets,
+           batch->packet.n_zero * sizeof(batch->zero_offsets[0]));
+}
+
+void zc_batch_fill(struct zc_batch *batch, const struct zc_ram *ram, const struct zc_range *range,
+                   bool merge, struct zc_manifest *manifest)
+{
+    zc_batch_begin(batch, &ram->blocks[range->block]);
+    zc_batch_add(batch, ram, range, merge, manifest);
+    zc_batch_end(batch);
 }
 
 void zc_batch_fill_sync(struct zc_batch *batch)

@@ -18,9 +18,6 @@
 #ifndef SO_MEMINFO
 #define SO_MEMINFO 55 /* Linux 4.12 */
 #endif
-#ifndef MSG_ZEROCOPY
-#define MSG_ZEROCOPY 0x4000000
-#endif
 
 /* A piece of a packet smaller than this is cheaper to copy than to pin. */
 #define CALL_BYTES_MIN (16u * 1024)
@@ -33,7 +30,7 @@
 
 /* ---- one call */
 
-static void advance(struct zc_channel *channel, size_t bytes)
+void zc_channel_advance(struct zc_channel *channel, size_t bytes)
 {
     struct zc_channel_packet *packet = &channel->packet;
 
@@ -53,8 +50,7 @@ static void advance(struct zc_channel *channel, size_t bytes)
     }
 }
 
-/* One sendmsg of the next @bytes of the packet: what it sent, or -errno.  Does not advance. */
-static ssize_t call_sendmsg(struct zc_channel *channel, size_t bytes, int flags)
+struct msghdr zc_channel_message(struct zc_channel *channel, size_t bytes, size_t *cut_out)
 {
     struct zc_channel_packet *packet = &channel->packet;
     unsigned int last = packet->first;
@@ -63,28 +59,46 @@ static ssize_t call_sendmsg(struct zc_channel *channel, size_t bytes, int flags)
     while (covered < bytes) {
         covered += packet->iovs[++last].iov_len;
     }
-    packet->iovs[last].iov_len -= covered - bytes;
-    struct msghdr msg = {
+    *cut_out = covered - bytes;
+    packet->iovs[last].iov_len -= *cut_out;
+    return (struct msghdr){
         .msg_iov = &packet->iovs[packet->first],
         .msg_iovlen = last - packet->first + 1,
     };
+}
+
+void zc_channel_message_end(const struct msghdr *msg, size_t cut)
+{
+    msg->msg_iov[msg->msg_iovlen - 1].iov_len += cut;
+}
+
+ssize_t zc_channel_sendmsg(struct zc_channel *channel, size_t bytes, int flags)
+{
+    size_t cut;
+    const struct msghdr msg = zc_channel_message(channel, bytes, &cut);
     ssize_t sent = channel->net->ops->sendmsg(channel->net->ctx, channel->fd, &msg,
                                               flags | MSG_NOSIGNAL | MSG_DONTWAIT);
-    packet->iovs[last].iov_len += covered - bytes;
+
+    zc_channel_message_end(&msg, cut);
     return sent == 0 ? -EIO : sent;
 }
 
-ssize_t zc_channel_call_copy(struct zc_channel *channel)
+ssize_t zc_channel_copy(struct zc_channel *channel, size_t bytes, int flags)
 {
     struct zc_channel_counters *counters = &channel->own.counters;
-    ssize_t sent = call_sendmsg(channel, channel->packet.remaining_bytes, 0);
+    ssize_t sent = zc_channel_sendmsg(channel, bytes, flags);
 
     if (sent > 0) {
         counters->copy_calls++;
         counters->copy_bytes += (uint64_t)sent;
-        advance(channel, (size_t)sent);
+        zc_channel_advance(channel, (size_t)sent);
     }
     return sent;
+}
+
+ssize_t zc_channel_call_copy(struct zc_channel *channel)
+{
+    return zc_channel_copy(channel, channel->packet.remaining_bytes, 0);
 }
 
 /* ---- room for a zero-copy call */
@@ -112,7 +126,8 @@ static bool optmem_is_full(struct zc_channel *channel)
     const struct zc_budget *budget = channel->budget;
     uint32_t calls = zc_budget_calls_per_socket(budget);
 
-    if (zc_completion_in_flight(&channel->completion) < calls) {
+    if (!channel->engine->uses_optmem ||
+        zc_completion_in_flight(&channel->completion) < calls) {
         return false;
     }
     int64_t used = optmem_used(channel);
@@ -227,7 +242,7 @@ static int refused(struct zc_channel *channel, uint32_t pages)
         used = (int64_t)zc_completion_in_flight(&channel->completion) * ZC_BUDGET_OPTMEM_PER_CALL;
     }
     channel->calls_since_refusal = 0;
-    if ((uint64_t)used + ZC_BUDGET_OPTMEM_PER_CALL > limit) {
+    if (channel->engine->uses_optmem && (uint64_t)used + ZC_BUDGET_OPTMEM_PER_CALL > limit) {
         channel->own.counters.enobufs_optmem++;
         zc_channel_set_reason(channel, ZC_REASON_OPTMEM);
         zc_budget_give(channel->budget, pages);
@@ -263,7 +278,7 @@ ssize_t zc_channel_call_zerocopy(struct zc_channel *channel)
         return 0;
     }
     uint32_t pages = zc_budget_charge(bytes);
-    ssize_t sent = call_sendmsg(channel, bytes, MSG_ZEROCOPY);
+    ssize_t sent = channel->engine->call(channel, bytes);
     if (sent == -ENOBUFS) {
         return refused(channel, pages);
     }
@@ -284,6 +299,6 @@ ssize_t zc_channel_call_zerocopy(struct zc_channel *channel)
         packet->zerocopy = !zc_pause_is_single_call(&channel->pause);
         packet->probe = false;
     }
-    advance(channel, (size_t)sent);
+    zc_channel_advance(channel, (size_t)sent);
     return sent;
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The inside of a channel, shared by its three files and nobody else:
+ * The inside of a channel, shared by its files and the engines, and nobody else:
  *
  *     channel.c       packets: begin, send, end; header slots; life
  *     channel-call.c  one call: room for it, the call, what the kernel's refusal means
  *     channel-wait.c  notes, and everything that waits
+ *     engine-*.c      how bytes get into the socket
  */
 #ifndef ZC_SEND_CHANNEL_INTERNAL_H
 #define ZC_SEND_CHANNEL_INTERNAL_H
@@ -14,6 +15,7 @@
 #include <glib.h>
 
 #include "send/channel.h"
+#include "send/engine.h"
 
 #define ZC_CHANNEL_PAGE_BYTES 4096u
 #define ZC_CHANNEL_SLOTS 256u
@@ -29,6 +31,13 @@ enum zc_channel_reason {
     ZC_REASON_OPTMEM,
     ZC_REASON_MEMLOCK,
     ZC_REASON_MEMLOCK_TOO_SMALL,
+    ZC_REASON_SPLICE_TCP,
+    ZC_REASON_SPLICE_SOCKET,
+    ZC_REASON_SPLICE_PIPE,
+    ZC_REASON_URING_ABSENT,
+    ZC_REASON_URING_FORBIDDEN,
+    ZC_REASON_URING_OLD,
+    ZC_REASON_URING_SOCKET,
 };
 
 /* Counters as words, so that they can be read while they are written. */
@@ -63,6 +72,9 @@ struct zc_channel {
     const struct zc_net *net;
     struct zc_budget *budget;
     int wake_fd;
+    const struct zc_engine *engine;
+    void *engine_state; /* the engine's own */
+    enum zc_channel_reason engine_reason; /* why not the one that was asked for */
     uint8_t *headers; /* ZC_CHANNEL_SLOTS of ZC_CHANNEL_HEADER_BYTES_MAX */
     /* this thread only */
     struct zc_completion completion;
@@ -106,6 +118,29 @@ int zc_channel_wait_sending(struct zc_channel *channel, short events, zc_deadlin
 
 /* After EAGAIN: 0 or -errno. */
 int zc_channel_wait_writable(struct zc_channel *channel);
+
+/* A message of the next @bytes of the packet; @cut_out takes what zc_channel_message_end puts back. */
+struct msghdr zc_channel_message(struct zc_channel *channel, size_t bytes, size_t *cut_out);
+void zc_channel_message_end(const struct msghdr *msg, size_t cut);
+
+/* One sendmsg of the next @bytes of the packet: what it sent, or -errno.  Does not advance. */
+ssize_t zc_channel_sendmsg(struct zc_channel *channel, size_t bytes, int flags);
+void zc_channel_advance(struct zc_channel *channel, size_t bytes);
+
+/* A note of the engine's: calls @lo to @hi are done.  0 or -EPROTO. */
+int zc_channel_note(struct zc_channel *channel, uint32_t lo, uint32_t hi, enum zc_copied copied);
+
+/* Gives back what the oldest calls held, as far as they are noted. */
+void zc_channel_collect(struct zc_channel *channel);
+
+/* The kind of socket, AF_UNSPEC when the kernel does not say. */
+int zc_channel_domain(struct zc_channel *channel);
+
+/* Sleeps without looking at the socket: 0; -ETIMEDOUT when @deadline has passed, or -ECANCELED. */
+int zc_channel_nap(struct zc_channel *channel, int ms, zc_deadline deadline);
+
+/* A copying call of the next @bytes at most, advanced: bytes sent or -errno. */
+ssize_t zc_channel_copy(struct zc_channel *channel, size_t bytes, int flags);
 
 /* One sendmsg of all that is left of the packet: bytes sent, or -errno. */
 ssize_t zc_channel_call_copy(struct zc_channel *channel);

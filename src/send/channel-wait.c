@@ -9,7 +9,6 @@
 #include <errno.h>
 
 #include "send/channel-internal.h"
-#include "send/errqueue.h"
 
 /* Completed calls without ENOBUFS after which a lowered budget is raised by a part of its top. */
 #define RELAX_CALLS 64u
@@ -24,8 +23,7 @@ void zc_channel_release_slot(struct zc_channel *channel, uint32_t slot)
     }
 }
 
-/* Gives back what the oldest calls held, as far as they are noted. */
-static void collect_done(struct zc_channel *channel)
+void zc_channel_collect(struct zc_channel *channel)
 {
     struct zc_call call;
 
@@ -43,33 +41,29 @@ static void collect_done(struct zc_channel *channel)
     }
 }
 
-/* Reads all that is on the error queue: how many messages, or -errno. */
+int zc_channel_note(struct zc_channel *channel, uint32_t lo, uint32_t hi, enum zc_copied copied)
+{
+    if (zc_completion_note(&channel->completion, lo, hi, copied) < 0) {
+        return -EPROTO;
+    }
+    if (copied != ZC_COPIED_UNKNOWN) {
+        zc_pause_note(&channel->pause, copied == ZC_COPIED_YES);
+    }
+    if (copied == ZC_COPIED_YES) {
+        zc_channel_set_reason(channel, ZC_REASON_COPIED);
+    }
+    return 0;
+}
+
+/* Reads all notes that are there: how many messages, or -errno. */
 static int reap(struct zc_channel *channel)
 {
-    struct zc_note note;
-    int messages = 0;
+    int messages = channel->engine->reap(channel);
 
-    for (;;) {
-        int ret = zc_errqueue_read(channel->net, channel->fd, &note);
-        if (ret == -EAGAIN) {
-            break;
-        }
-        if (ret < 0) {
-            return zc_channel_fail(channel, ret);
-        }
-        messages++;
-        if (ret == 0) {
-            continue;
-        }
-        if (zc_completion_note(&channel->completion, note.lo, note.hi, note.copied) < 0) {
-            return zc_channel_fail(channel, -EPROTO);
-        }
-        zc_pause_note(&channel->pause, note.copied);
-        if (note.copied) {
-            zc_channel_set_reason(channel, ZC_REASON_COPIED);
-        }
+    if (messages < 0) {
+        return zc_channel_fail(channel, messages);
     }
-    collect_done(channel);
+    zc_channel_collect(channel);
     return messages;
 }
 
@@ -93,8 +87,7 @@ int zc_channel_socket_error(struct zc_channel *channel)
     return error ? zc_channel_fail(channel, -error) : 0;
 }
 
-/* Sleeps without looking at the socket: 0; -ETIMEDOUT when @deadline has passed, or -ECANCELED. */
-static int nap(struct zc_channel *channel, int ms, zc_deadline deadline)
+int zc_channel_nap(struct zc_channel *channel, int ms, zc_deadline deadline)
 {
     struct pollfd wake = { .fd = channel->wake_fd, .events = POLLIN };
     int64_t now = zc_channel_now_ns(channel);
@@ -113,11 +106,13 @@ static int nap(struct zc_channel *channel, int ms, zc_deadline deadline)
 
 int zc_channel_wait(struct zc_channel *channel, short events, zc_deadline deadline)
 {
-    struct pollfd fds[2] = {
+    struct pollfd fds[3] = {
         { .fd = channel->fd, .events = events },
         { .fd = channel->wake_fd, .events = POLLIN },
+        { .fd = channel->engine->notes_fd ? channel->engine->notes_fd(channel) : -1,
+          .events = POLLIN },
     };
-    nfds_t n_fds = channel->wake_fd >= 0 ? 2 : 1;
+    nfds_t n_fds = fds[2].fd >= 0 ? 3 : channel->wake_fd >= 0 ? 2 : 1;
 
     zc_channel_publish(channel);
     int timeout = zc_deadline_poll_ms(deadline, zc_channel_now_ns(channel));
@@ -134,7 +129,8 @@ int zc_channel_wait(struct zc_channel *channel, short events, zc_deadline deadli
     if (fds[0].revents & POLLNVAL) {
         return zc_channel_fail(channel, -EBADF);
     }
-    int messages = fds[0].revents & POLLERR ? reap(channel) : 0;
+    bool notes = (fds[0].revents & POLLERR) || fds[2].revents;
+    int messages = notes ? reap(channel) : 0;
     if (messages < 0) {
         return messages;
     }
@@ -151,7 +147,7 @@ int zc_channel_wait(struct zc_channel *channel, short events, zc_deadline deadli
     if (fds[0].revents & POLLHUP) {
         return zc_channel_fail(channel, -EPIPE);
     }
-    return nap(channel, 1, deadline);
+    return zc_channel_nap(channel, 1, deadline);
 }
 
 int zc_channel_wait_sending(struct zc_channel *channel, short events, zc_deadline deadline)
@@ -170,7 +166,7 @@ int zc_channel_wait_writable(struct zc_channel *channel)
     int ret = 0;
 
     if (packet->blocked++ > 0) {
-        ret = nap(channel, 1 << MIN(packet->blocked - 1, 4), packet->deadline);
+        ret = zc_channel_nap(channel, 1 << MIN(packet->blocked - 1, 4), packet->deadline);
     }
     while (ret == 0) {
         ret = zc_channel_wait_sending(channel, POLLOUT, packet->deadline);

@@ -16,10 +16,6 @@
 
 #include "send/channel-internal.h"
 
-#ifndef SO_ZEROCOPY
-#define SO_ZEROCOPY 60 /* Linux 4.14 */
-#endif
-
 #define CALLS_MAX 1024u /* in flight */
 
 static const char *const reason_texts[] = {
@@ -35,10 +31,20 @@ static const char *const reason_texts[] = {
     [ZC_REASON_OPTMEM] =
         "option memory of the socket was used up; raise net.core.optmem_max",
     [ZC_REASON_MEMLOCK] =
-        "ENOBUFS by RLIMIT_MEMLOCK, which all processes of the user share; raise it or give "
-        "CAP_IPC_LOCK",
+        "RLIMIT_MEMLOCK, which all processes of the user share, leaves too little room; raise it "
+        "or give CAP_IPC_LOCK",
     [ZC_REASON_MEMLOCK_TOO_SMALL] =
         "RLIMIT_MEMLOCK is too small for any zero-copy call; raise it or give CAP_IPC_LOCK",
+    [ZC_REASON_SPLICE_TCP] =
+        "splice over TCP needs RAM that does not change: an acknowledged page may still wait in a "
+        "local peer's queue",
+    [ZC_REASON_SPLICE_SOCKET] = "splice needs a TCP or a UNIX socket",
+    [ZC_REASON_SPLICE_PIPE] = "splice got no pipe; see fs.pipe-user-pages-soft and RLIMIT_NOFILE",
+    [ZC_REASON_URING_ABSENT] = "this zcmig was built without liburing",
+    [ZC_REASON_URING_FORBIDDEN] =
+        "io_uring is forbidden here (kernel.io_uring_disabled, seccomp) or not in this kernel",
+    [ZC_REASON_URING_OLD] = "io_uring of this kernel has no SENDMSG_ZC (Linux 6.1)",
+    [ZC_REASON_URING_SOCKET] = "io_uring sends by zero-copy on TCP sockets only",
 };
 
 int64_t zc_channel_now_ns(struct zc_channel *channel)
@@ -79,7 +85,7 @@ static int send_packet(struct zc_channel *channel)
     struct zc_channel_packet *packet = &channel->packet;
 
     while (packet->remaining_bytes > 0) {
-        ssize_t sent = packet->zerocopy ? zc_channel_call_zerocopy(channel)
+        ssize_t sent = packet->zerocopy ? channel->engine->send(channel)
                                         : zc_channel_call_copy(channel);
         if (sent == -EAGAIN) {
             sent = zc_channel_wait_writable(channel);
@@ -141,6 +147,10 @@ static void end_packet(struct zc_channel *channel)
     counters->packets++;
     counters->packets_split += packet->split;
     counters->packets_by_copy += packet->limited;
+    if (packet->split && atomic_load_explicit(&channel->reason, memory_order_relaxed) ==
+                             ZC_REASON_NONE) {
+        zc_channel_set_reason(channel, ZC_REASON_MEMLOCK); /* no other limit asks for pieces */
+    }
     if (packet->wanted) {
         zc_pause_packet_done(&channel->pause, packet->limited);
     }
@@ -205,6 +215,9 @@ int zc_channel_drain(struct zc_channel *channel, zc_deadline deadline)
     int64_t start = zc_channel_now_ns(channel);
     int ret = zc_channel_reap_if_any(channel);
 
+    if (ret >= 0 && channel->engine->drain) {
+        ret = channel->error ? channel->error : channel->engine->drain(channel, deadline);
+    }
     while (ret >= 0 && zc_completion_in_flight(&channel->completion) > 0) {
         ret = channel->error ? channel->error : zc_channel_wait(channel, 0, deadline);
     }
@@ -219,27 +232,43 @@ int zc_channel_drain(struct zc_channel *channel, zc_deadline deadline)
 
 /* ---- life */
 
-/* Asks the socket for zero-copy, unless it is of a kind that is known not to have it. */
-static void enable_zerocopy(struct zc_channel *channel)
+int zc_channel_domain(struct zc_channel *channel)
 {
     const struct zc_net *net = channel->net;
     int domain = AF_UNSPEC;
     socklen_t length = sizeof(domain);
-    int one = 1;
-    enum zc_channel_reason reason = ZC_REASON_NONE;
 
     net->ops->getsockopt(net->ctx, channel->fd, SOL_SOCKET, SO_DOMAIN, &domain, &length);
-    if (domain == AF_UNIX) {
-        reason = ZC_REASON_UNIX;
-    } else if (domain == AF_VSOCK) {
-        reason = ZC_REASON_VSOCK;
-    } else if (net->ops->setsockopt(net->ctx, channel->fd, SOL_SOCKET, SO_ZEROCOPY, &one,
-                                    sizeof(one)) < 0) {
-        reason = ZC_REASON_NOT_SUPPORTED;
+    return domain;
+}
+
+/* Opens the engine that is asked for; if it cannot, zero-copy; if that cannot, all is copied. */
+static void open_engine(struct zc_channel *channel, const struct zc_channel_options *options)
+{
+    static const struct zc_engine *const engines[] = {
+        [ZC_ENGINE_AUTO] = &zc_engine_zerocopy, [ZC_ENGINE_COPY] = &zc_engine_zerocopy,
+        [ZC_ENGINE_ZEROCOPY] = &zc_engine_zerocopy, [ZC_ENGINE_IO_URING] = &zc_engine_io_uring,
+        [ZC_ENGINE_SPLICE] = &zc_engine_splice,
+    };
+    enum zc_channel_reason reason = ZC_REASON_NOT_ASKED;
+
+    channel->engine = &zc_engine_zerocopy;
+    if (channel->pause.mode != ZC_ZEROCOPY_OFF) {
+        channel->engine = engines[options->engine];
+        reason = channel->engine->open(channel, options);
+        if (reason != ZC_REASON_NONE && channel->engine != &zc_engine_zerocopy) {
+            channel->engine_reason = reason;
+            channel->engine = &zc_engine_zerocopy;
+            reason = channel->engine->open(channel, options);
+        }
+        if (reason != ZC_REASON_NONE) {
+            zc_pause_not_supported(&channel->pause);
+        }
     }
-    if (reason != ZC_REASON_NONE) {
-        zc_pause_not_supported(&channel->pause);
-        zc_channel_set_reason(channel, reason);
+    zc_channel_set_reason(channel, reason);
+    if (channel->engine_reason == ZC_REASON_NONE && options->engine != ZC_ENGINE_AUTO &&
+        options->engine != ZC_ENGINE_COPY) {
+        channel->engine_reason = reason;
     }
 }
 
@@ -248,7 +277,8 @@ struct zc_channel *zc_channel_new(int fd, const struct zc_net *net,
 {
     size_t bytes = (size_t)ZC_CHANNEL_SLOTS * ZC_CHANNEL_HEADER_BYTES_MAX;
 
-    if (fd < 0 || !options->budget || (unsigned int)options->mode > ZC_ZEROCOPY_ON) {
+    if (fd < 0 || !options->budget || (unsigned int)options->mode > ZC_ZEROCOPY_ON ||
+        (unsigned int)options->engine > ZC_ENGINE_SPLICE) {
         return NULL;
     }
     void *headers = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -269,12 +299,10 @@ struct zc_channel *zc_channel_new(int fd, const struct zc_net *net,
         channel->free_slots[channel->n_free++] = slot - 1;
     }
     zc_completion_init(&channel->completion, CALLS_MAX, options->first_serial);
-    zc_pause_init(&channel->pause, options->mode, options->copied_limit, options->probe_packets);
-    if (options->mode == ZC_ZEROCOPY_OFF) {
-        zc_channel_set_reason(channel, ZC_REASON_NOT_ASKED);
-    } else {
-        enable_zerocopy(channel);
-    }
+    zc_pause_init(&channel->pause,
+                  options->engine == ZC_ENGINE_COPY ? ZC_ZEROCOPY_OFF : options->mode,
+                  options->copied_limit, options->probe_packets);
+    open_engine(channel, options);
     zc_channel_publish(channel);
     return channel;
 }
@@ -283,6 +311,9 @@ void zc_channel_free(struct zc_channel *channel)
 {
     if (!channel) {
         return;
+    }
+    if (channel->engine->close) {
+        channel->engine->close(channel);
     }
     struct zc_completion *completion = &channel->completion;
     for (uint32_t serial = completion->oldest; serial != completion->next; serial++) {
@@ -307,4 +338,13 @@ void zc_channel_counters(struct zc_channel *channel, struct zc_channel_counters 
 const char *zc_channel_reason(struct zc_channel *channel)
 {
     return reason_texts[atomic_load_explicit(&channel->reason, memory_order_relaxed)];
+}
+
+const char *zc_channel_engine(struct zc_channel *channel, const char **why_not_out)
+{
+    bool copies = channel->pause.mode == ZC_ZEROCOPY_OFF ||
+                  channel->own.counters.state == ZC_ZEROCOPY_NOT_SUPPORTED;
+
+    *why_not_out = reason_texts[channel->engine_reason];
+    return copies ? "copy" : channel->engine->name;
 }

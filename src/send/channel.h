@@ -41,7 +41,17 @@
 #define ZC_CHANNEL_IOVS_MAX 129
 #define ZC_CHANNEL_HEADER_BYTES_MAX 4096
 
+enum zc_engine_kind {
+    ZC_ENGINE_AUTO,     /* zero-copy where it works, else copy */
+    ZC_ENGINE_COPY,     /* as mode OFF */
+    ZC_ENGINE_ZEROCOPY, /* sendmsg with MSG_ZEROCOPY */
+    ZC_ENGINE_IO_URING, /* SENDMSG_ZC */
+    ZC_ENGINE_SPLICE,   /* vmsplice and splice; send/engine-splice.c says who owns the pages */
+};
+
 struct zc_channel_options {
+    enum zc_engine_kind engine;
+    bool memory_is_stable; /* until the peer said that it has all: what splice over TCP needs */
     enum zc_zerocopy_mode mode;
     struct zc_budget *budget; /* shared; must outlive the channel */
     int wake_fd;              /* waits end with -ECANCELED when it turns readable; -1: none */
@@ -57,6 +67,8 @@ struct zc_channel_counters {
     uint64_t wire_bytes;      /* header and payload, as the socket took them */
     uint64_t copy_calls;      /* successful sendmsg without MSG_ZEROCOPY */
     uint64_t copy_bytes;
+    uint64_t splice_calls;
+    uint64_t splice_bytes;
     uint64_t enobufs_optmem;  /* times the kernel refused, by cause */
     uint64_t enobufs_memlock;
     uint64_t budget_waits;    /* times the budget was used up by this or another channel */
@@ -114,7 +126,13 @@ int zc_channel_drain(struct zc_channel *channel, zc_deadline deadline);
 void zc_channel_counters(struct zc_channel *channel, struct zc_channel_counters *out);
 
 /*
- * "ENOBUFS by RLIMIT_MEMLOCK ...": why packets were copied, the latest reason; "" when they were
+ * "copy", "zerocopy", "io_uring", "splice": what is really used; *@why_not_out says why it is not
+ * the one that was asked for, else "".  Static texts.  Any thread.
+ */
+const char *zc_channel_engine(struct zc_channel *channel, const char **why_not_out);
+
+/*
+ * "RLIMIT_MEMLOCK, which ...": why packets were copied, the latest reason; "" when they were
  * not.  Static text.  Any thread.
  */
 const char *zc_channel_reason(struct zc_channel *channel);

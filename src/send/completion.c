@@ -49,7 +49,8 @@ void zc_completion_call(struct zc_completion *completion, uint32_t bytes, uint32
     completion->counts.bytes += bytes;
 }
 
-int64_t zc_completion_note(struct zc_completion *completion, uint32_t lo, uint32_t hi, bool copied)
+int64_t zc_completion_note(struct zc_completion *completion, uint32_t lo, uint32_t hi,
+                           enum zc_copied copied)
 {
     uint32_t in_flight = zc_completion_in_flight(completion);
     uint32_t first = lo - completion->oldest;
@@ -69,8 +70,8 @@ int64_t zc_completion_note(struct zc_completion *completion, uint32_t lo, uint32
     completion->counts.notes++;
     completion->counts.completed += (uint64_t)beyond + 1;
     /* The bit is the first call's; the others may have been copied or not. */
-    completion->counts.copied_min += copied;
-    completion->counts.copied_max += (uint64_t)beyond + copied;
+    completion->counts.copied_min += copied == ZC_COPIED_YES;
+    completion->counts.copied_max += (uint64_t)beyond + (copied != ZC_COPIED_NO);
     return (int64_t)beyond + 1;
 }
 

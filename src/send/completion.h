@@ -20,6 +20,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* What a note says of its first call. */
+enum zc_copied {
+    ZC_COPIED_NO,
+    ZC_COPIED_YES,
+    ZC_COPIED_UNKNOWN, /* the kernel does not tell, or is known to be wrong here */
+};
+
 /* A call: what is known when it is made, and what must be given back when it is done. */
 struct zc_call {
     uint32_t bytes;
@@ -69,7 +76,8 @@ void zc_completion_call(struct zc_completion *completion, uint32_t bytes, uint32
  * Records a note.  Returns the number of calls in it, or -EPROTO when it names a call that was
  * never made or is done already (nothing is recorded then).
  */
-int64_t zc_completion_note(struct zc_completion *completion, uint32_t lo, uint32_t hi, bool copied);
+int64_t zc_completion_note(struct zc_completion *completion, uint32_t lo, uint32_t hi,
+                           enum zc_copied copied);
 
 /*
  * Takes the oldest call off when it is noted: true with *@call_out.  A call that was noted before

@@ -7,9 +7,17 @@ src_send_libsend_la_SOURCES = \
 	src/send/channel-wait.c \
 	src/send/channel.c src/send/channel.h \
 	src/send/completion.c src/send/completion.h \
+	src/send/converge.c src/send/converge.h \
+	src/send/engine.h \
+	src/send/engine-io-uring.c \
+	src/send/engine-splice.c \
+	src/send/engine-zerocopy.c \
 	src/send/errqueue.c src/send/errqueue.h \
+	src/send/harvest.c src/send/harvest.h \
 	src/send/iterate.c src/send/iterate.h \
 	src/send/pause.c src/send/pause.h \
 	src/send/plain.c src/send/plain.h \
+	src/send/route.c src/send/route.h \
 	src/send/sender.c src/send/sender.h
-src_send_libsend_la_LIBADD = $(GLIB_LIBS)
+src_send_libsend_la_CPPFLAGS = $(AM_CPPFLAGS) $(LIBURING_CFLAGS)
+src_send_libsend_la_LIBADD = $(LIBURING_LIBS) $(GLIB_LIBS)

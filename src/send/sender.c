@@ -2,9 +2,10 @@
 /*
  * Design: work items come from a fixed pool and travel between two mailboxes,
  * "idle" (items nobody uses) and "queue" (items to do), so nothing is
- * allocated while pages move.  An item is a range of up to ITEM_PAGES pages:
- * large enough that the two hand-overs cost nothing beside the copy, small
- * enough that the channels end together.
+ * allocated while pages move.  An item collects ranges of one block, up to
+ * ITEM_PAGES_MAX pages: large enough that the two hand-overs cost nothing
+ * beside the copy and that scattered pages fill their packets, small enough
+ * that the channels end together.
  *
  * For a sync the caller queues one item a channel.  A thread that took one
  * does not come back for more until all have theirs, so each gets exactly one;
@@ -20,18 +21,21 @@
 #include "send/batch.h"
 #include "send/sender.h"
 
-#define ITEM_PAGES 1024u /* 4 MiB */
+#define ITEM_PAGES_MAX 1024u /* 4 MiB */
+#define ITEM_RANGES_MAX 128u /* of dirty pages here and there */
 #define ITEMS_PER_CHANNEL 4u
 #define QUEUE_POLL_MS 100 /* a set cause is noticed so late at most by who waits for the queue */
 
 enum item_kind {
-    ITEM_RANGE,
+    ITEM_PAGES,
     ITEM_SYNC,
 };
 
 struct item {
     enum item_kind kind;
-    struct zc_range range;
+    uint32_t n_pages;
+    uint32_t n_ranges;
+    struct zc_range ranges[ITEM_RANGES_MAX]; /* all of one block */
 };
 
 struct worker {
@@ -43,9 +47,11 @@ struct worker {
     /* this thread only */
     struct zc_batch batch;
     uint64_t packet_num;
+    bool has_pages; /* sent since the last SYNC */
     /* atomic; one writer, this thread */
     _Atomic uint64_t normal_pages;
     _Atomic uint64_t zero_pages;
+    _Atomic uint64_t drain_ns; /* whatever the route waits for */
     int64_t cpu_ns; /* written at the thread's end, read after the join */
 };
 
@@ -57,6 +63,8 @@ struct zc_sender {
     unsigned int n_items;
     struct zc_mailbox *idle;
     struct zc_mailbox *queue;
+    /* the caller's thread only */
+    struct item *pending; /* collects ranges until it is full, or the iteration ends */
     /* under sync_lock */
     GMutex sync_lock;
     GCond sync_cond;
@@ -93,6 +101,9 @@ static void report(struct worker *worker, int ret, const char *doing)
         }
         code = ZCMIG_ERROR_SOURCE;
         break;
+    case -EBADMSG:
+        code = ZCMIG_ERROR_PROTOCOL;
+        break;
     case -EPROTO:
         code = ZCMIG_ERROR_FAILED; /* the kernel's notes made no sense */
         break;
@@ -107,6 +118,7 @@ static bool send_packet(struct worker *worker, const char *doing)
 {
     struct zc_sender *sender = worker->sender;
     struct zc_multifd_packet *packet = &worker->batch.packet;
+    const struct zc_route *route = sender->options.route;
     uint8_t *header;
 
     if (!worker->channel) {
@@ -121,9 +133,11 @@ static bool send_packet(struct worker *worker, const char *doing)
     zc_deadline deadline = zc_deadline_in(sender->options.stall_timeout_ms);
     int ret = zc_channel_header(worker->channel, &header, deadline);
     if (ret == 0) {
+        packet->flags |= packet->n_normal ? route->normal_flags : 0;
+        worker->has_pages |= packet->n_normal > 0;
         zc_multifd_packet_encode(packet, header);
         ret = zc_channel_send(worker->channel, ZC_MULTIFD_HEADER_BYTES, worker->batch.pages,
-                              worker->batch.n_iovs, deadline);
+                              route->has_payload ? worker->batch.n_iovs : 0, deadline);
     }
     if (ret < 0) {
         report(worker, ret, doing);
@@ -145,38 +159,66 @@ static void put_zeros_aside(struct worker *worker, uint32_t block)
     packet->n_zero = 0;
 }
 
-static bool do_range(struct worker *worker, const struct zc_range *range)
+/* The batch is of pages of @block. */
+static bool send_batch(struct worker *worker, uint32_t block)
 {
     struct zc_sender *sender = worker->sender;
     struct zc_source *source = sender->options.source;
-    struct zc_range part = *range;
-    uint64_t left = range->n_pages;
     GError *error = NULL;
 
-    if (source->ops->will_need) {
-        source->ops->will_need(source, range);
+    zc_batch_end(&worker->batch);
+    if (!source->ops->check(source, &error)) {
+        zc_cause_report(sender->options.cause, error);
+        return false;
     }
+    if (sender->options.zeros) {
+        put_zeros_aside(worker, block);
+    }
+    if (zc_batch_pages(&worker->batch) && !send_packet(worker, "sending pages")) {
+        return false;
+    }
+    count(&worker->normal_pages, worker->batch.packet.n_normal);
+    count(&worker->zero_pages, worker->batch.packet.n_zero);
+    return true;
+}
+
+/* Adds the pages of @range to the batch, and sends it each time it is full. */
+static bool add_range(struct worker *worker, const struct zc_range *range)
+{
+    const struct zc_sender_options *options = &worker->sender->options;
+    const struct zc_ram *ram = &options->source->ram;
+    struct zc_range part = *range;
+    uint64_t left = range->n_pages;
+
     while (left) {
-        part.n_pages = (uint32_t)MIN(left, sender->options.packet_pages);
-        zc_batch_fill(&worker->batch, &source->ram, &part, sender->options.merge,
-                      sender->options.manifest);
-        if (!source->ops->check(source, &error)) {
-            zc_cause_report(sender->options.cause, error);
-            return false;
-        }
-        if (sender->options.zeros) {
-            put_zeros_aside(worker, part.block);
-        }
-        bool empty = worker->batch.packet.n_normal + worker->batch.packet.n_zero == 0;
-        if (!empty && !send_packet(worker, "sending pages")) {
-            return false;
-        }
-        count(&worker->normal_pages, worker->batch.packet.n_normal);
-        count(&worker->zero_pages, worker->batch.packet.n_zero);
+        part.n_pages = (uint32_t)MIN(left, options->packet_pages - zc_batch_pages(&worker->batch));
+        zc_batch_add(&worker->batch, ram, &part, options->merge, options->manifest);
         part.first_page += part.n_pages;
         left -= part.n_pages;
+        if (zc_batch_pages(&worker->batch) == options->packet_pages) {
+            if (!send_batch(worker, range->block)) {
+                return false;
+            }
+            zc_batch_begin(&worker->batch, &ram->blocks[range->block]);
+        }
     }
     return true;
+}
+
+static bool do_pages(struct worker *worker, const struct item *item)
+{
+    struct zc_source *source = worker->sender->options.source;
+
+    zc_batch_begin(&worker->batch, &source->ram.blocks[item->ranges[0].block]);
+    for (uint32_t i = 0; i < item->n_ranges; i++) {
+        if (source->ops->will_need) {
+            source->ops->will_need(source, &item->ranges[i]);
+        }
+        if (!add_range(worker, &item->ranges[i])) {
+            return false;
+        }
+    }
+    return zc_batch_pages(&worker->batch) == 0 || send_batch(worker, item->ranges[0].block);
 }
 
 /* Waits until all channels have drained.  Pairs with zc_sender_sync. */
@@ -195,15 +237,21 @@ static void wait_for_others(struct zc_sender *sender)
 
 static bool do_sync(struct worker *worker)
 {
+    const struct zc_sender_options *options = &worker->sender->options;
+
     zc_batch_fill_sync(&worker->batch);
     if (!send_packet(worker, "sending SYNC")) {
         return false;
     }
     if (worker->channel) {
-        int ret = zc_channel_drain(worker->channel,
-                                   zc_deadline_in(worker->sender->options.stall_timeout_ms));
+        int64_t begin_ns = zc_clock_now_ns();
+        int ret = options->route->drain(worker->channel, options->fds[worker->index],
+                                        worker->has_pages, options->cause->wake_fd,
+                                        zc_deadline_in(options->stall_timeout_ms));
+        worker->has_pages = false;
+        count(&worker->drain_ns, (uint64_t)(zc_clock_now_ns() - begin_ns));
         if (ret < 0) {
-            report(worker, ret, "draining completions");
+            report(worker, ret, options->route->drains);
             return false;
         }
     }
@@ -229,26 +277,47 @@ static gpointer worker_run(gpointer data)
     bool go_on = true;
 
     while (go_on && take(sender, sender->queue, &item)) {
-        struct item copy = *item;
+        go_on = item->kind == ITEM_SYNC ? do_sync(worker) : do_pages(worker, item);
         zc_mailbox_put(sender->idle, item, ZC_DEADLINE_NEVER); /* there is always room */
-        go_on = copy.kind == ITEM_SYNC ? do_sync(worker) : do_range(worker, &copy.range);
     }
     worker->cpu_ns = zc_clock_thread_cpu_ns();
     return NULL;
 }
 
-static bool put_item(struct zc_sender *sender, enum item_kind kind, const struct zc_range *range)
+static bool put_item(struct zc_sender *sender, struct item *item)
 {
-    struct item *item;
-
-    if (!take(sender, sender->idle, &item)) {
-        return false;
-    }
-    item->kind = kind;
-    if (range) {
-        item->range = *range;
-    }
     return zc_mailbox_put(sender->queue, item, ZC_DEADLINE_NEVER) == 0;
+}
+
+/* Queues the item that ranges were collected in. */
+static bool flush_pending(struct zc_sender *sender)
+{
+    struct item *item = g_steal_pointer(&sender->pending);
+
+    return !item || put_item(sender, item);
+}
+
+/* The item that takes the next pages of @block, with room in it.  NULL: see cause. */
+static struct item *get_pending(struct zc_sender *sender, uint32_t block)
+{
+    struct item *item = sender->pending;
+
+    if (item && (item->n_pages == ITEM_PAGES_MAX || item->n_ranges == ITEM_RANGES_MAX ||
+                 item->ranges[0].block != block)) {
+        if (!flush_pending(sender)) {
+            return NULL;
+        }
+    }
+    if (!sender->pending) {
+        if (!take(sender, sender->idle, &item)) {
+            return NULL;
+        }
+        item->kind = ITEM_PAGES;
+        item->n_pages = 0;
+        item->n_ranges = 0;
+        sender->pending = item;
+    }
+    return sender->pending;
 }
 
 bool zc_sender_put(struct zc_sender *sender, const struct zc_range *range)
@@ -257,22 +326,39 @@ bool zc_sender_put(struct zc_sender *sender, const struct zc_range *range)
     uint64_t left = range->n_pages;
 
     while (left) {
-        part.n_pages = (uint32_t)MIN(left, ITEM_PAGES);
-        if (!put_item(sender, ITEM_RANGE, &part)) {
+        struct item *item = get_pending(sender, range->block);
+        if (!item) {
             return false;
         }
+        part.n_pages = (uint32_t)MIN(left, ITEM_PAGES_MAX - item->n_pages);
+        item->ranges[item->n_ranges++] = part;
+        item->n_pages += part.n_pages;
         part.first_page += part.n_pages;
         left -= part.n_pages;
     }
     return true;
 }
 
+static bool put_sync(struct zc_sender *sender)
+{
+    struct item *item;
+
+    if (!take(sender, sender->idle, &item)) {
+        return false;
+    }
+    item->kind = ITEM_SYNC;
+    return put_item(sender, item);
+}
+
 bool zc_sender_sync(struct zc_sender *sender)
 {
     bool done;
 
+    if (!flush_pending(sender)) {
+        return false;
+    }
     for (unsigned int i = 0; i < sender->options.n_channels; i++) {
-        if (!put_item(sender, ITEM_SYNC, NULL)) {
+        if (!put_sync(sender)) {
             return false;
         }
     }
@@ -294,7 +380,9 @@ static bool make_channel(struct zc_sender *sender, struct worker *worker, GError
 {
     const struct zc_sender_options *options = &sender->options;
     const struct zc_channel_options channel_options = {
-        .mode = options->mode,
+        .engine = options->engine,
+        .memory_is_stable = options->source->live == NULL,
+        .mode = options->route->may_zerocopy ? options->mode : ZC_ZEROCOPY_OFF,
         .budget = options->budget,
         .wake_fd = options->cause->wake_fd,
     };
@@ -381,11 +469,14 @@ void zc_sender_get_counters(struct zc_sender *sender, unsigned int index,
 {
     struct worker *worker = &sender->workers[index];
 
-    *out = (struct zc_sender_counters){ .reason = "" };
+    *out = (struct zc_sender_counters){ .reason = "", .engine = "none", .engine_reason = "" };
     out->normal_pages = atomic_load_explicit(&worker->normal_pages, memory_order_relaxed);
     out->zero_pages = atomic_load_explicit(&worker->zero_pages, memory_order_relaxed);
     if (worker->channel) {
         zc_channel_counters(worker->channel, &out->channel);
+        out->channel.drain_ns =
+            (int64_t)atomic_load_explicit(&worker->drain_ns, memory_order_relaxed);
         out->reason = zc_channel_reason(worker->channel);
+        out->engine = zc_channel_engine(worker->channel, &out->engine_reason);
     }
 }

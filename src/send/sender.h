@@ -6,7 +6,8 @@
  * into packets, and sends them; so a page is on one channel only within an
  * iteration.  zc_sender_sync ends the iteration: every channel sends SYNC
  * behind its last page and drains, and only when all have done so does the
- * caller go on.  That is the second of the four orders.
+ * caller go on.  That is the second of the four orders.  What drains a channel
+ * depends on the route (send/route.h).
  *
  *     caller            queue             channel threads
  *     put(range) ----> [ r r r ] --take-> fill batch -> send -> (give range back)
@@ -23,13 +24,16 @@
 #include "mem/bitmap.h"
 #include "mem/manifest.h"
 #include "send/channel.h"
+#include "send/route.h"
 
 struct zc_sender_options {
     const int *fds;              /* of the channels, connected, init packet sent; -1: null */
     unsigned int n_channels;     /* at least 1 */
     unsigned int packet_pages;   /* 1 to ZC_MULTIFD_PAGES */
     bool merge;                  /* neighbouring pages in one iovec */
-    enum zc_zerocopy_mode mode;
+    const struct zc_route *route;
+    enum zc_zerocopy_mode mode;  /* where the route can */
+    enum zc_engine_kind engine;  /* likewise */
     struct zc_budget *budget;
     struct zc_pace *pace;        /* shared with nobody else but the main stream */
     struct zc_source *source;
@@ -45,6 +49,8 @@ struct zc_sender_counters {
     uint64_t normal_pages;
     uint64_t zero_pages;
     const char *reason; /* why not zero-copy; static text */
+    const char *engine; /* what is used; static text, as is why not the one asked for */
+    const char *engine_reason;
 };
 
 struct zc_sender;
@@ -52,7 +58,10 @@ struct zc_sender;
 /* Makes the channels and starts their threads.  Options are copied; what they point to is not. */
 struct zc_sender *zc_sender_start(const struct zc_sender_options *options, GError **error);
 
-/* Hands over any number of pages of one block.  Waits for room in the queue.  False: see cause. */
+/*
+ * Hands over any number of pages of one block; they may wait for company until zc_sender_sync.
+ * Waits for room in the queue.  False: see cause.
+ */
 bool zc_sender_put(struct zc_sender *sender, const struct zc_range *range);
 
 /* Ends the iteration: true when every page put before is sent and every call completed. */

@@ -64,7 +64,11 @@ static bool open_channels(struct zc_incoming *in, GError **error)
 static bool start_readers(struct zc_incoming *in, GError **error)
 {
     unsigned int n = atomic_load(&in->n_channels);
+    bool is_pull = atomic_load(&in->session.route) == ZCMIG_ROUTE_PULL;
 
+    if (is_pull && !zc_pull_check(&in->pull, &in->ram, error)) {
+        return false;
+    }
     if (!zc_barrier_init(&in->barrier, n, &in->stall, error)) {
         return false;
     }
@@ -72,7 +76,8 @@ static bool start_readers(struct zc_incoming *in, GError **error)
     in->shared = (struct zc_reader_shared){ .stall = &in->stall,
                                             .barrier = &in->barrier,
                                             .place = &in->place,
-                                            .cause = &in->session.cause };
+                                            .cause = &in->session.cause,
+                                            .pull = is_pull ? &in->pull : NULL };
     for (unsigned int i = 0; i < n; i++) {
         in->readers[i] = zc_reader_start(&in->shared, in->fds[i], i, &in->counters[i], error);
         if (!in->readers[i]) {
@@ -80,6 +85,24 @@ static bool start_readers(struct zc_incoming *in, GError **error)
         }
     }
     return true;
+}
+
+bool zc_incoming_open_route(struct zc_incoming *in, const struct zc_extension *message)
+{
+    GError *error = NULL;
+
+    in->peer.session.bases = NULL; /* they lie in the input */
+    atomic_store(&in->session.route, (int)message->session.route);
+    if (message->session.route == ZC_SESSION_ROUTE_SOCKET) {
+        return true;
+    }
+    if (message->session.n_channels == 0) {
+        zc_error(&error, ZCMIG_ERROR_PROTOCOL, "SESSION: got the route pull without channels");
+        return zc_incoming_fail(in, error);
+    }
+    return zc_pull_open(&in->pull, in->main_fd, message->session.bases, message->session.n_bases,
+                        &error) ||
+           zc_incoming_fail(in, error);
 }
 
 bool zc_incoming_open_ram(struct zc_incoming *in)
@@ -207,7 +230,9 @@ bool zc_incoming_barrier(struct zc_incoming *in)
                  "many it has");
         return zc_incoming_fail(in, error);
     }
+    int64_t begin_ns = zc_clock_now_ns();
     int rc = zc_barrier_wait(&in->barrier, &channel);
+    in->barrier_ns = zc_clock_now_ns() - begin_ns;
     if (rc == 0) {
         zc_barrier_release(&in->barrier);
         return true;

@@ -8,6 +8,7 @@
  *     verify=after                    when RAM is whole; then the manifest is compared, the output
  *                                     committed, and RESULT sent
  *     verify=before                   after all of these; not at all when RESULT is bad
+ *     a live guest                    when it runs here (incoming-guest.c)
  *
  * Once the output is committed the session has succeeded: a source that is no
  * longer there to be told does not change that.
@@ -30,6 +31,7 @@ static const char *const phase_names[] = {
     [ZC_INCOMING_RAM] = "before RAM was whole",
     [ZC_INCOMING_TAIL] = "after RAM, before its own end",
     [ZC_INCOMING_MANIFEST] = "before the manifest was whole",
+    [ZC_INCOMING_READY] = "before the source handed the guest over, so it does not run here",
     [ZC_INCOMING_DONE] = "after everything",
 };
 
@@ -79,7 +81,7 @@ static int write_out(struct zc_incoming *in, zc_deadline deadline, int wake_fd)
     return rc;
 }
 
-static bool answer(struct zc_incoming *in)
+bool zc_incoming_answer(struct zc_incoming *in)
 {
     GError *error = NULL;
     int rc = write_out(in, zc_deadline_in(in->options.stall_timeout_ms), in->session.cause.wake_fd);
@@ -95,6 +97,11 @@ static bool answer(struct zc_incoming *in)
     return zc_incoming_fail(in, error);
 }
 
+int zc_incoming_tell(struct zc_incoming *in)
+{
+    return in->out->len ? write_out(in, zc_deadline_in(in->options.stall_timeout_ms), -1) : 0;
+}
+
 static void put_shut(struct zc_incoming *in, uint32_t value)
 {
     if (in->has_return_path && !in->said_shut) {
@@ -103,7 +110,7 @@ static void put_shut(struct zc_incoming *in, uint32_t value)
     }
 }
 
-static void put_extension(struct zc_incoming *in, const struct zc_extension *message)
+void zc_incoming_put_extension(struct zc_incoming *in, const struct zc_extension *message)
 {
     g_autoptr(GByteArray) bytes = g_byte_array_new();
 
@@ -134,7 +141,7 @@ static bool commit(struct zc_incoming *in)
 static bool finish(struct zc_incoming *in)
 {
     put_shut(in, 0);
-    if (in->out->len && write_out(in, zc_deadline_in(in->options.stall_timeout_ms), -1) < 0) {
+    if (zc_incoming_tell(in) < 0) {
         zc_warning("the source went away before it heard that its RAM arrived");
     }
     in->phase = ZC_INCOMING_DONE;
@@ -146,21 +153,59 @@ static bool expects_manifest(const struct zc_incoming *in)
     return in->has_session && in->peer.session.verify != ZC_VERIFY_OFF;
 }
 
+/* With what arrived; or with nothing, where the digests are for the store only. */
+static void start_verify(struct zc_incoming *in)
+{
+    zc_verify_init(&in->verify,
+                   in->options.verify == ZCMIG_VERIFY_OFF ? NULL : in->place.arrival,
+                   in->session.mismatches);
+}
+
+/* The same of a live guest: whatever it waits for, it must have come. */
+static bool on_eof_of_guest(struct zc_incoming *in)
+{
+    if (!in->guest) {
+        return fail_protocol(in, "a live guest came without its state");
+    }
+    if (expects_manifest(in)) {
+        start_verify(in);
+    }
+    if (in->peer.session.verify == ZC_VERIFY_BEFORE) {
+        in->phase = ZC_INCOMING_MANIFEST;
+    }
+    return true;
+}
+
 /* The stream's sections are over. */
 static bool on_eof(struct zc_incoming *in)
 {
+    if (zc_incoming_is_live(in)) {
+        return on_eof_of_guest(in);
+    }
     if (!expects_manifest(in)) {
         return commit(in) && finish(in);
     }
     in->phase = ZC_INCOMING_MANIFEST;
-    zc_verify_init(&in->verify,
-                   in->options.verify == ZCMIG_VERIFY_OFF ? NULL : in->place.arrival,
-                   in->session.mismatches);
+    start_verify(in);
     if (in->peer.session.verify == ZC_VERIFY_AFTER) {
         put_shut(in, 0);
-        return answer(in);
+        return zc_incoming_answer(in);
     }
     return true;
+}
+
+/* All pages are as they were sent. */
+static bool on_good_manifest(struct zc_incoming *in, const struct zc_extension *result)
+{
+    if (!zc_incoming_is_live(in)) {
+        if (!commit(in)) {
+            return false;
+        }
+        zc_incoming_put_extension(in, result);
+        return finish(in);
+    }
+    zc_incoming_put_extension(in, result);
+    return in->resumed_ns ? zc_incoming_guest_observe(in) : zc_incoming_guest_ready(in);
 }
 
 static bool on_manifest_end(struct zc_incoming *in, const struct zc_extension *message)
@@ -177,18 +222,14 @@ static bool on_manifest_end(struct zc_incoming *in, const struct zc_extension *m
     result.result.n_wrong = in->verify.n_wrong;
     zc_verify_describe(&in->verify, result.result.text, sizeof(result.result.text));
     if (in->verify.n_wrong == 0) {
-        if (!commit(in)) {
-            return false;
-        }
-        put_extension(in, &result);
-        return finish(in);
+        return on_good_manifest(in, &result);
     }
     zc_error(&error, ZCMIG_ERROR_MISMATCH,
              "%" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT
              " pages are not here as they were sent: %s",
              in->verify.n_wrong, in->verify.n_compared, result.result.text);
     zc_incoming_fail(in, error);
-    put_extension(in, &result);
+    zc_incoming_put_extension(in, &result);
     if (write_out(in, zc_deadline_in(LAST_WORDS_MS), -1) < 0) {
         zc_warning("the source went away before it heard that its RAM is wrong here");
     }
@@ -215,9 +256,15 @@ static bool on_session(struct zc_incoming *in, const struct zc_extension *messag
     if (in->has_wanted_uuid && memcmp(message->session.uuid, in->wanted_uuid, 16) != 0) {
         return fail_protocol(in, "SESSION: got the UUID of another session");
     }
+    if (message->session.live && in->options.output) {
+        zc_error(&error, ZCMIG_ERROR_UNSUPPORTED,
+                 "the source sends a guest that runs on here, so there is no moment of its RAM to "
+                 "write to a file: receive it without an output");
+        return zc_incoming_fail(in, error);
+    }
     in->has_session = in->has_uuid = true;
     in->peer = *message;
-    return true;
+    return zc_incoming_open_route(in, message);
 }
 
 /* The source gives up. */
@@ -249,7 +296,10 @@ static bool on_extension(struct zc_incoming *in, const struct zc_stream_event *e
         return zc_incoming_fail(in, error_of_peer(&message));
     case ZC_EXTENSION_MANIFEST:
         if (in->phase == ZC_INCOMING_MANIFEST) {
-            return zc_verify_take(&in->verify, &message, &error) || zc_incoming_fail(in, error);
+            int64_t begin_ns = zc_clock_now_ns();
+            bool good = zc_verify_take(&in->verify, &message, &error);
+            in->verify_ns += zc_clock_now_ns() - begin_ns;
+            return good || zc_incoming_fail(in, error);
         }
         break;
     case ZC_EXTENSION_MANIFEST_END:
@@ -257,7 +307,14 @@ static bool on_extension(struct zc_incoming *in, const struct zc_stream_event *e
             return on_manifest_end(in, &message);
         }
         break;
+    case ZC_EXTENSION_RUN:
+        if (in->phase == ZC_INCOMING_READY) {
+            return zc_incoming_guest_run(in);
+        }
+        break;
     case ZC_EXTENSION_RESULT:
+    case ZC_EXTENSION_READY:
+    case ZC_EXTENSION_OBSERVED:
         break;
     }
     zc_error(&error, ZCMIG_ERROR_PROTOCOL, "got extension message %d, not allowed %s",
@@ -281,7 +338,7 @@ static bool on_ping(struct zc_incoming *in, const uint8_t *data)
         atomic_store(&in->session.peer_is_zcmig, true);
         zc_return_put_u32(in->out, ZC_RETURN_PONG, ZC_HELLO_PONG | ZC_EXTENSION_VERSION);
     }
-    return answer(in);
+    return zc_incoming_answer(in);
 }
 
 static bool on_command(struct zc_incoming *in, const struct zc_stream_event *event)
@@ -332,6 +389,9 @@ static bool on_section(struct zc_incoming *in, const struct zc_stream_event *eve
         in->snapshot.ram_section_id = event->section.id;
         return true;
     }
+    if (zc_incoming_is_live(in) && strcmp(event->section.name, ZC_STREAM_GUEST_NAME) == 0) {
+        return zc_incoming_guest_state(in, event);
+    }
     if (in->phase == ZC_INCOMING_TAIL) {
         return zc_incoming_take_devices(in, event) && on_eof(in);
     }
@@ -379,6 +439,14 @@ static bool skip_payload(struct zc_incoming *in, uint32_t payload_bytes)
     return true;
 }
 
+/* The stream is whole.  A guest that nothing has to be compared for is ready. */
+static bool on_description(struct zc_incoming *in)
+{
+    bool is_ready = zc_incoming_is_live(in) && in->phase == ZC_INCOMING_TAIL;
+
+    return !is_ready || zc_incoming_guest_ready(in);
+}
+
 static bool on_event(struct zc_incoming *in, const struct zc_stream_event *event)
 {
     switch (event->type) {
@@ -404,7 +472,7 @@ static bool on_event(struct zc_incoming *in, const struct zc_stream_event *event
     case ZC_STREAM_EOF:
         return on_eof(in);
     case ZC_STREAM_DESCRIPTION:
-        return skip_payload(in, event->payload_bytes);
+        return skip_payload(in, event->payload_bytes) && on_description(in);
     }
     return fail_protocol(in, "an event that nobody expects");
 }
@@ -508,7 +576,7 @@ static void put_reason(struct zc_incoming *in, const GError *cause)
     if (!in->peer_failed) {
         message.fail.code = (uint8_t)zc_error_code(cause);
         g_strlcpy(message.fail.text, cause->message, sizeof(message.fail.text));
-        put_extension(in, &message);
+        zc_incoming_put_extension(in, &message);
     }
     put_shut(in, 1);
 }

@@ -25,6 +25,8 @@
 #define INPUT_BYTES (1u << 20)
 #define DESCRIPTION_BYTES_MAX (64u << 20)
 #define LAST_WORDS_MS 1000
+#define PLACE_BYTES_PER_PAGE 9u /* a digest, and whether the page holds anything */
+#define BOOKKEEPING_SHARE 4u    /* of the memory that is free: for that, at most */
 G_STATIC_ASSERT(INPUT_BYTES >= ZC_STREAM_EVENT_BYTES_MAX);
 
 /* ----------------------------------------------------------------- starting */
@@ -42,13 +44,19 @@ static uint64_t read_available_bytes(void)
     return g_ascii_strtoull(at + strlen("MemAvailable:"), NULL, 10) * 1024;
 }
 
-/* An image's pages can go to its file system, so only address space bounds it. */
+/*
+ * An image's pages go to its file system, and zeros need none of it; but what is known of each page
+ * is in memory, and a peer may not fill that by announcing RAM that it never sends.
+ */
 static uint64_t ram_limit(const struct zc_incoming *in)
 {
+    uint64_t available = read_available_bytes();
+
     if (in->options.max_ram_bytes) {
         return in->options.max_ram_bytes;
     }
-    return in->options.output ? (uint64_t)1 << 47 : read_available_bytes();
+    return in->options.output ? available / BOOKKEEPING_SHARE / PLACE_BYTES_PER_PAGE * ZC_PAGE_BYTES
+                              : available;
 }
 
 static void take_main(struct zc_incoming *in, const uint8_t *first, size_t n_first)
@@ -112,8 +120,12 @@ static bool incoming_run(zcmig_session *session, GError **error)
     int64_t cpu_before_ns = zc_clock_thread_cpu_ns();
     bool ok = accept_main(in) && zc_incoming_receive(in);
 
-    /* What is committed has succeeded, whatever happens while we wait for the source to close. */
-    if (ok) {
+    if (in->guest) {
+        tear_down(in);
+        zc_incoming_guest_settle(in);
+        ok = zc_session_finish(session, error);
+    } else if (ok) {
+        /* What is committed has succeeded, whatever happens until the source closes. */
         ok = zc_session_finish(session, error);
         tear_down(in);
     } else {
@@ -149,6 +161,9 @@ static void incoming_get_stats(zcmig_session *session, struct zcmig_stats *stats
         stats->normal_pages += atomic_load(&counters->normal_pages);
         stats->zero_pages += atomic_load(&counters->zero_pages);
     }
+    g_mutex_lock(&in->lock);
+    stats->live = in->live;
+    g_mutex_unlock(&in->lock);
 }
 
 /* ------------------------------------------------------------------ options */
@@ -160,6 +175,7 @@ void zcmig_recv_options_init(struct zcmig_recv_options *options)
         .populate = true,
         .accept_timeout_ms = -1,
         .stall_timeout_ms = 30000,
+        .run_for_ms = 1000,
     };
 }
 
@@ -181,6 +197,11 @@ static bool check_options(const struct zcmig_recv_options *options, GError **err
         return zc_error(error, ZCMIG_ERROR_USAGE,
                         "stall timeout in ms: got %" G_GINT64_FORMAT ", allowed are 1 to %d",
                         options->stall_timeout_ms, INT32_MAX);
+    }
+    if (options->run_for_ms < 0 || options->run_for_ms > INT32_MAX) {
+        return zc_error(error, ZCMIG_ERROR_USAGE,
+                        "time to run in ms: got %" G_GINT64_FORMAT ", allowed are 0 to %d",
+                        options->run_for_ms, INT32_MAX);
     }
     if (options->overwrite && !options->output) {
         return zc_error(error, ZCMIG_ERROR_USAGE, "overwrite: there is no output to replace");
@@ -241,6 +262,9 @@ static void incoming_free(zcmig_session *session)
     zc_addr_unlisten(&in->address, in->listen_fd);
     zc_addr_clear(&in->address);
     zc_fd_clear(&in->main_fd);
+    zc_synthetic_free(in->guest); /* before its RAM */
+    g_mutex_clear(&in->lock);
+    zc_pull_clear(&in->pull);
     zc_place_clear(&in->place);
     zc_store_free(in->store);
     zc_ram_clear(&in->ram);
@@ -269,11 +293,12 @@ zcmig_session *zcmig_recv_new(const struct zcmig_recv_options *options, GError *
         g_free(in);
         return NULL;
     }
-    in->listen_fd = in->main_fd = -1;
+    in->listen_fd = in->main_fd = in->pull.pidfd = -1;
     for (unsigned int i = 0; i < ZC_RECV_CHANNELS_MAX; i++) {
         in->fds[i] = -1;
     }
     in->out = g_byte_array_new();
+    g_mutex_init(&in->lock);
     zc_ram_init(&in->ram);
     zc_snapshot_init(&in->snapshot);
     if (!open_all(in, options, error)) {

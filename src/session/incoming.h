@@ -2,8 +2,8 @@
 /*
  * The inside of the destination's end: what incoming.c (options, connections,
  * the end), incoming-stream.c (the main stream's events, verification),
- * incoming-ram.c (RAM, channels, barriers) and incoming-devices.c (the state of
- * devices) share.  Private to session/.
+ * incoming-ram.c (RAM, channels, barriers), incoming-devices.c (the state of
+ * devices) and incoming-guest.c (a live guest) share.  Private to session/.
  *
  * Functions return false once the session's cause is set; they report it.
  */
@@ -12,11 +12,13 @@
 
 #include "guest/guest.h"
 #include "guest/snapshot.h"
+#include "guest/synthetic.h"
 #include "net/addr.h"
 #include "recv/acceptor.h"
 #include "recv/barrier.h"
 #include "recv/input.h"
 #include "recv/place.h"
+#include "recv/pull.h"
 #include "recv/reader.h"
 #include "recv/stall.h"
 #include "recv/verify.h"
@@ -33,6 +35,7 @@ enum zc_incoming_phase {
     ZC_INCOMING_RAM,
     ZC_INCOMING_TAIL,     /* RAM is whole; the end of the stream is missing */
     ZC_INCOMING_MANIFEST,
+    ZC_INCOMING_READY,    /* a live guest could run: RUN is missing */
     ZC_INCOMING_DONE,     /* nothing more is needed */
 };
 
@@ -72,6 +75,7 @@ struct zc_incoming {
     struct zc_snapshot snapshot; /* what else the guest is */
     struct zc_ram ram;
     struct zc_place place;
+    struct zc_pull pull; /* of the route pull */
     bool has_ram; /* place, barrier and readers are there */
     struct zc_barrier barrier;
     struct zc_reader_shared shared;
@@ -81,6 +85,14 @@ struct zc_incoming {
     unsigned int n_pages;
     uint32_t pages_block;
     int64_t readers_cpu_ns;
+    struct zc_synthetic *guest; /* that came; its RAM is the store's */
+    int64_t barrier_ns;         /* the last one took so long */
+    int64_t load_ns;            /* to make the guest of its state */
+    int64_t verify_ns;          /* to compare the manifest */
+    int64_t resumed_ns;         /* it runs since; 0: it never did */
+    /* under lock; writer: the caller's thread */
+    GMutex lock;
+    struct zcmig_live_stats live;
     /* atomic; writer: the caller's thread */
     struct zc_input input; /* its wire_bytes */
     _Atomic unsigned int n_channels;
@@ -97,6 +109,9 @@ bool zc_incoming_fail(struct zc_incoming *in, GError *error);
 bool zc_incoming_more(struct zc_incoming *in);
 
 /* ---- incoming-ram.c */
+
+/* The route of @message, a SESSION: before any page moves it is known whether they can. */
+bool zc_incoming_open_route(struct zc_incoming *in, const struct zc_extension *message);
 
 /* The list of blocks is whole: memory, channels, readers. */
 bool zc_incoming_open_ram(struct zc_incoming *in);
@@ -127,7 +142,37 @@ bool zc_incoming_take_devices(struct zc_incoming *in, const struct zc_stream_eve
 /* Gives the store what the guest is besides its RAM, before it commits. */
 bool zc_incoming_keep_state(struct zc_incoming *in);
 
+/* ---- incoming-guest.c */
+
+static inline bool zc_incoming_is_live(const struct zc_incoming *in)
+{
+    return in->has_session && in->peer.session.live;
+}
+
+/* The guest's section began: takes all of it, and makes the guest, paused. */
+bool zc_incoming_guest_state(struct zc_incoming *in, const struct zc_stream_event *event);
+
+/* Tells the source that it could run. */
+bool zc_incoming_guest_ready(struct zc_incoming *in);
+
+/* RUN came: the guest is ours. */
+bool zc_incoming_guest_run(struct zc_incoming *in);
+
+/* Lets it run for a moment and tells the source what it noticed: the last thing that is said. */
+bool zc_incoming_guest_observe(struct zc_incoming *in);
+
+/* After the session: lets a guest that ran run on for its time, stops and checks it. */
+void zc_incoming_guest_settle(struct zc_incoming *in);
+
 /* ---- incoming-stream.c */
+
+/* Sends what is in in->out.  False: reported. */
+bool zc_incoming_answer(struct zc_incoming *in);
+
+/* The same, when nothing depends on whether the source still hears it: 0 or -errno. */
+int zc_incoming_tell(struct zc_incoming *in);
+
+void zc_incoming_put_extension(struct zc_incoming *in, const struct zc_extension *message);
 
 /* The whole main stream. */
 bool zc_incoming_receive(struct zc_incoming *in);

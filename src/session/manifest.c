@@ -1,23 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The public manifest functions: mem/manifest.h with a source in front.
- *
- * Digesting a source is memory-bound, so it is shared by threads that take
- * ranges off one counter; each writes entries of its own pages only.
  */
 #include "config.h"
 
 #include <zcmig/zcmig.h>
 
-#include "base/cause.h"
 #include "base/error.h"
 #include "guest/guest.h"
 #include "mem/manifest.h"
-#include "send/iterate.h"
+#include "session/digest.h"
 
 #define RUNS_MAX 64
-#define RANGE_PAGES 1024u
-#define THREADS_MAX 64u
 
 struct zcmig_manifest {
     struct zc_manifest *manifest;
@@ -33,78 +27,27 @@ static zcmig_manifest *wrap(struct zc_manifest *manifest)
     return wrapped;
 }
 
-struct digest_job {
-    struct zc_source *source;
-    struct zc_manifest *manifest;
-    GArray *ranges;
-    _Atomic uint32_t next;
-};
-
-static bool add_range(const struct zc_range *range, void *data)
-{
-    g_array_append_val((GArray *)data, *range);
-    return true;
-}
-
-static gpointer digest_ranges(gpointer data)
-{
-    struct digest_job *job = data;
-    uint32_t index;
-
-    while ((index = atomic_fetch_add(&job->next, 1)) < job->ranges->len) {
-        const struct zc_range *range = &g_array_index(job->ranges, struct zc_range, index);
-        if (job->source->ops->will_need) {
-            job->source->ops->will_need(job->source, range);
-        }
-        zc_manifest_digest_range(job->manifest, &job->source->ram, range);
-    }
-    return NULL;
-}
-
-static void digest_source(struct digest_job *job, unsigned int n_threads)
-{
-    GThread *threads[THREADS_MAX];
-
-    /* The caller is the first of them; a thread that cannot be had only makes it slower. */
-    for (unsigned int i = 1; i < n_threads; i++) {
-        threads[i] = g_thread_try_new("zcmig-digest", digest_ranges, job, NULL);
-    }
-    digest_ranges(job);
-    for (unsigned int i = 1; i < n_threads; i++) {
-        if (threads[i]) {
-            g_thread_join(threads[i]);
-        }
-    }
-}
-
 zcmig_manifest *zcmig_manifest_new_from_source(const char *uri, unsigned int threads,
                                                GError **error)
 {
-    if (threads > THREADS_MAX) {
+    if (threads > ZC_DIGEST_THREADS_MAX) {
         zc_error(error, ZCMIG_ERROR_USAGE, "threads: got %u, allowed are 0 to %u", threads,
-                 THREADS_MAX);
+                 ZC_DIGEST_THREADS_MAX);
         return NULL;
     }
     struct zc_source *source = zc_source_open(uri, error);
     if (!source) {
         return NULL;
     }
-    struct digest_job job = {
-        .source = source,
-        .manifest = zc_manifest_new(&source->ram, error),
-        .ranges = g_array_new(FALSE, FALSE, sizeof(struct zc_range)),
-    };
-    if (job.manifest) {
-        job.manifest->exact_bytes = source->exact_bytes;
-        zc_iterate_all(source, RANGE_PAGES, add_range, job.ranges);
-        digest_source(&job, threads ? threads : MIN(g_get_num_processors(), THREADS_MAX));
-        if (!source->ops->check(source, error)) {
-            g_clear_pointer(&job.manifest, zc_manifest_free);
-        }
+    if (source->live) {
+        zc_error(error, ZCMIG_ERROR_UNSUPPORTED, "'%s' does not stand still", uri);
+        zc_source_free(source);
+        return NULL;
     }
-    g_array_unref(job.ranges);
+    struct zc_manifest *manifest =
+        zc_digest_source(source, threads ? threads : zc_digest_threads(), error);
     zc_source_free(source);
-    return wrap(job.manifest);
+    return wrap(manifest);
 }
 
 zcmig_manifest *zcmig_manifest_load(const char *path, GError **error)

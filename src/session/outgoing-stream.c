@@ -18,6 +18,7 @@
  *                         ..SHUT, RESULT
  *
  * With one connection only (fd:N) the pages go in the END section itself.
+ * What a live guest needs between START and the manifest is in precopy.c.
  */
 #include "config.h"
 
@@ -37,7 +38,7 @@
 /* ------------------------------------------------------------- main stream */
 
 /* Sends what was put into out->out.  False: reported. */
-static bool flush_main(struct zc_outgoing *out)
+bool zc_outgoing_flush(struct zc_outgoing *out)
 {
     GError *error = NULL;
 
@@ -59,7 +60,7 @@ static bool flush_main(struct zc_outgoing *out)
     return false;
 }
 
-static void put_extension(struct zc_outgoing *out, const struct zc_extension *message)
+void zc_outgoing_put_extension(struct zc_outgoing *out, const struct zc_extension *message)
 {
     g_autoptr(GByteArray) bytes = g_byte_array_new();
 
@@ -67,7 +68,7 @@ static void put_extension(struct zc_outgoing *out, const struct zc_extension *me
     zc_stream_put_command(out->out, ZC_EXTENSION_COMMAND, bytes->data, (uint16_t)bytes->len);
 }
 
-static void put_ping(struct zc_outgoing *out, uint32_t value)
+void zc_outgoing_put_ping(struct zc_outgoing *out, uint32_t value)
 {
     value = GUINT32_TO_BE(value);
     zc_stream_put_command(out->out, ZC_COMMAND_PING, &value, sizeof(value));
@@ -78,29 +79,38 @@ bool zc_outgoing_greet(struct zc_outgoing *out)
     zc_stream_put_header(out->out);
     zc_outgoing_put_configuration(out);
     zc_stream_put_command(out->out, ZC_COMMAND_OPEN_RETURN_PATH, NULL, 0);
-    put_ping(out, ZC_HELLO_PING | ZC_EXTENSION_VERSION);
-    put_ping(out, 1);
-    if (!flush_main(out) || !zc_return_path_wait_hello(
+    zc_outgoing_put_ping(out, ZC_HELLO_PING | ZC_EXTENSION_VERSION);
+    zc_outgoing_put_ping(out, 1);
+    if (!zc_outgoing_flush(out) || !zc_return_path_wait_hello(
                                 out->return_path, zc_deadline_in(out->options.connect_timeout_ms),
                                 &out->peer_is_zcmig)) {
         return false;
     }
     atomic_store(&out->session.peer_is_zcmig, out->peer_is_zcmig);
+    if (!out->peer_is_zcmig && out->source->live) {
+        GError *error = NULL;
+        zc_error(&error, ZCMIG_ERROR_UNSUPPORTED,
+                 "the destination is not zcmig: it cannot run a guest of zcmig's");
+        zc_outgoing_fail(out, error);
+        return false;
+    }
+    if (!out->peer_is_zcmig && out->options.route != ZCMIG_ROUTE_SOCKET) {
+        GError *error = NULL;
+        zc_error(&error, ZCMIG_ERROR_UNSUPPORTED,
+                 "the destination is not zcmig: it knows no route %s",
+                 zcmig_route_name(out->options.route));
+        zc_outgoing_fail(out, error);
+        return false;
+    }
     if (!out->peer_is_zcmig) {
         zc_warning("the destination is not zcmig: what arrives there will not be verified");
         return true;
     }
-    struct zc_extension message = { .type = ZC_EXTENSION_SESSION };
-    memcpy(message.session.uuid, out->uuid, sizeof(out->uuid));
-    message.session.n_channels = (uint16_t)out->options.channels;
-    message.session.verify = (uint8_t)out->options.verify;
-    message.session.exact_bytes = out->source->exact_bytes;
-    put_extension(out, &message);
-    return flush_main(out);
+    return zc_outgoing_put_session(out);
 }
 
 /* Ends the iteration on all channels. */
-static bool sync_channels(struct zc_outgoing *out)
+static bool end_iteration(struct zc_outgoing *out)
 {
     return !out->sender || zc_sender_sync(out->sender);
 }
@@ -113,6 +123,15 @@ static void put_flush(struct zc_outgoing *out)
     }
 }
 
+bool zc_outgoing_sync_channels(struct zc_outgoing *out)
+{
+    if (!end_iteration(out)) {
+        return false;
+    }
+    put_flush(out);
+    return true;
+}
+
 bool zc_outgoing_start_ram(struct zc_outgoing *out)
 {
     const struct zc_ram *ram = &out->source->ram;
@@ -122,13 +141,12 @@ bool zc_outgoing_start_ram(struct zc_outgoing *out)
     for (uint32_t i = 0; i < ram->n_blocks; i++) {
         zc_stream_put_ram_block(out->out, ram->blocks[i].name, ram->blocks[i].used_bytes);
     }
-    if (!sync_channels(out)) {
+    if (!zc_outgoing_sync_channels(out)) {
         return false;
     }
-    put_flush(out);
     zc_stream_put_ram_eos(out->out);
     zc_stream_put_section_footer(out->out, zc_outgoing_ram_section_id(out));
-    return flush_main(out);
+    return zc_outgoing_flush(out);
 }
 
 /* ------------------------------------------------------------------- pages */
@@ -183,7 +201,8 @@ bool zc_outgoing_send_pages(struct zc_outgoing *out)
         return zc_iterate_all(out->source, UINT32_MAX, put_range, out);
     }
     zc_stream_put_section_end(out->out, zc_outgoing_ram_section_id(out));
-    return flush_main(out) && zc_iterate_all(out->source, ZC_PLAIN_PAGES_MAX, send_plain, out);
+    return zc_outgoing_flush(out) &&
+           zc_iterate_all(out->source, ZC_PLAIN_PAGES_MAX, send_plain, out);
 }
 
 bool zc_outgoing_end_ram(struct zc_outgoing *out)
@@ -195,11 +214,11 @@ bool zc_outgoing_end_ram(struct zc_outgoing *out)
         zc_stream_put_section_end(out->out, zc_outgoing_ram_section_id(out));
     }
     /* Before the records: when the channels have synced, all zero pages are known. */
-    if (!sync_channels(out)) {
+    if (!end_iteration(out)) {
         return false;
     }
     while (zc_outgoing_put_zeros(out, &block, &page, RECORDS_BYTES_MAX)) {
-        if (!flush_main(out)) {
+        if (!zc_outgoing_flush(out)) {
             return false;
         }
     }
@@ -210,7 +229,7 @@ bool zc_outgoing_end_ram(struct zc_outgoing *out)
     zc_stream_put_ram_eos(out->out);
     zc_stream_put_section_footer(out->out, zc_outgoing_ram_section_id(out));
     zc_outgoing_put_tail(out);
-    return flush_main(out);
+    return zc_outgoing_flush(out);
 }
 
 /* ------------------------------------------------------------ verification */
@@ -230,15 +249,15 @@ static bool send_manifest_block(struct zc_outgoing *out, uint32_t index)
         message.manifest.first_page = page;
         message.manifest.n_digests = n;
         message.manifest.digests = (const uint8_t *)digests;
-        put_extension(out, &message);
-        if (!flush_main(out)) {
+        zc_outgoing_put_extension(out, &message);
+        if (!zc_outgoing_flush(out)) {
             return false;
         }
     }
     return true;
 }
 
-static bool send_manifest(struct zc_outgoing *out)
+bool zc_outgoing_send_manifest(struct zc_outgoing *out)
 {
     for (uint32_t i = 0; i < out->manifest->n_blocks; i++) {
         if (!send_manifest_block(out, i)) {
@@ -247,8 +266,8 @@ static bool send_manifest(struct zc_outgoing *out)
     }
     struct zc_extension message = { .type = ZC_EXTENSION_MANIFEST_END };
     message.manifest_end.n_pages = zc_manifest_pages(out->manifest);
-    put_extension(out, &message);
-    return flush_main(out);
+    zc_outgoing_put_extension(out, &message);
+    return zc_outgoing_flush(out);
 }
 
 static void take_result(struct zc_outgoing *out, const struct zc_extension *result)
@@ -276,7 +295,7 @@ static void take_result(struct zc_outgoing *out, const struct zc_extension *resu
 }
 
 /* Waits for the verdict.  False: there is none, or it is a bad one. */
-static bool hear_result(struct zc_outgoing *out)
+bool zc_outgoing_hear_result(struct zc_outgoing *out)
 {
     struct zc_extension result;
 
@@ -293,7 +312,7 @@ bool zc_outgoing_conclude(struct zc_outgoing *out)
     bool verify = out->manifest && out->peer_is_zcmig;
     bool before = out->options.verify == ZCMIG_VERIFY_BEFORE;
 
-    if (verify && (!send_manifest(out) || (before && !hear_result(out)))) {
+    if (verify && (!zc_outgoing_send_manifest(out) || (before && !zc_outgoing_hear_result(out)))) {
         return false;
     }
     int64_t shut_ns = zc_return_path_wait_shut(out->return_path, zc_outgoing_stall_deadline(out));
@@ -302,7 +321,7 @@ bool zc_outgoing_conclude(struct zc_outgoing *out)
     }
     atomic_store(&out->session.transferred_ns, shut_ns);
     zc_session_set_state(&out->session, ZCMIG_STATE_VERIFYING);
-    return !verify || before || hear_result(out);
+    return !verify || before || zc_outgoing_hear_result(out);
 }
 
 /* -------------------------------------------------------------- last words */
@@ -316,7 +335,7 @@ GError *zc_outgoing_last_words(struct zc_outgoing *out, const GError *cause)
         message.fail.code = (uint8_t)code;
         g_strlcpy(message.fail.text, cause->message, sizeof(message.fail.text));
         g_byte_array_set_size(out->out, 0);
-        put_extension(out, &message);
+        zc_outgoing_put_extension(out, &message);
         /* The wake descriptor is readable by now: these words have a deadline of their own. */
         if (zc_io_write_all(out->main_fd, out->out->data, out->out->len,
                             zc_deadline_in(ZC_OUTGOING_LAST_WORDS_MS), -1) < 0) {

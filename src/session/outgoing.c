@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The source's end: a RAM image into QEMU's migration stream.
+ * The source's end: a RAM image, or a live guest, into QEMU's migration stream.
  *
  * Design: three kinds of threads.  The caller's connects and runs the main
- * stream (outgoing-stream.c), the channel threads (send/sender.c) move pages,
- * and the return path (return-path.c) listens.
+ * stream (outgoing-stream.c, for a live guest precopy.c), the channel threads
+ * (send/sender.c) move pages, and the return path (return-path.c) listens.
  */
 #include "config.h"
 
@@ -15,6 +15,7 @@
 #include "base/fd.h"
 #include "net/io.h"
 #include "session/outgoing.h"
+#include "session/precopy.h"
 #include "wire/multifd.h"
 
 #define CHANNELS_DEFAULT_MAX 8u
@@ -72,7 +73,8 @@ static bool start_sending(struct zc_outgoing *out)
     GError *error = NULL;
     struct zc_sender *sender = NULL;
 
-    if (out->options.verify != ZCMIG_VERIFY_OFF) {
+    /* Of a live guest there is nothing to digest yet. */
+    if (out->options.verify != ZCMIG_VERIFY_OFF && !out->source->live) {
         out->manifest = zc_manifest_new(&out->source->ram, &error);
         if (!out->manifest) {
             zc_outgoing_fail(out, error);
@@ -96,7 +98,9 @@ static bool start_sending(struct zc_outgoing *out)
         .n_channels = out->options.channels,
         .packet_pages = out->options.packet_pages,
         .merge = out->options.merge_pages,
+        .route = zc_outgoing_route(out),
         .mode = (enum zc_zerocopy_mode)out->options.zerocopy,
+        .engine = (enum zc_engine_kind)out->options.engine,
         .budget = &out->budget,
         .pace = &out->pace,
         .source = out->source,
@@ -135,6 +139,7 @@ static void tear_down(struct zc_outgoing *out, int64_t own_cpu_ns)
     if (reason) {
         zc_cause_replace(&out->session.cause, reason);
     }
+    zc_outgoing_end_route(out);
     for (unsigned int i = 0; i < out->options.channels; i++) {
         zc_fd_clear(&out->fds[i]);
     }
@@ -158,6 +163,9 @@ static bool run_connected(struct zc_outgoing *out)
         return false;
     }
     zc_session_set_state(&out->session, ZCMIG_STATE_ACTIVE);
+    if (out->source->live) {
+        return zc_precopy_run(out);
+    }
     return zc_outgoing_start_ram(out) && zc_outgoing_send_pages(out) && zc_outgoing_end_ram(out) &&
            zc_outgoing_conclude(out);
 }
@@ -177,14 +185,19 @@ static bool outgoing_run(zcmig_session *session, GError **error)
         zc_outgoing_fail(out, source_error);
     }
     tear_down(out, zc_clock_thread_cpu_ns() - cpu_before_ns);
+    if (out->source->live) {
+        zc_precopy_settle(out);
+    }
     return zc_session_finish(session, error);
 }
 
 /* -------------------------------------------------------------- statistics */
 
 static void fill_channel(struct zcmig_channel_stats *stats, unsigned int id,
-                         const struct zc_channel_counters *counters, const char *reason)
+                         const struct zc_sender_counters *sender)
 {
+    const struct zc_channel_counters *counters = &sender->channel;
+
     static const char *const states[] = {
         [ZC_ZEROCOPY_ACTIVE] = "active",
         [ZC_ZEROCOPY_NOT_ASKED] = "not-asked",
@@ -214,7 +227,11 @@ static void fill_channel(struct zcmig_channel_stats *stats, unsigned int id,
         .wait_ns = counters->wait_ns,
         .in_flight_bytes_max = counters->in_flight_bytes_max,
         .zerocopy_state = states[counters->state],
-        .zerocopy_reason = reason,
+        .zerocopy_reason = sender->reason,
+        .splice_calls = counters->splice_calls,
+        .splice_bytes = counters->splice_bytes,
+        .engine = sender->engine,
+        .engine_reason = sender->engine_reason,
     };
 }
 
@@ -235,11 +252,17 @@ static void outgoing_get_stats(zcmig_session *session, struct zcmig_stats *stats
     for (unsigned int i = 0; out->sender && i < out->options.channels; i++) {
         struct zc_sender_counters counters;
         zc_sender_get_counters(out->sender, i, &counters);
-        fill_channel(&stats->channels[i], i, &counters.channel, counters.reason);
+        fill_channel(&stats->channels[i], i, &counters);
         stats->n_channels = i + 1;
         stats->normal_pages += counters.normal_pages;
         stats->zero_pages += counters.zero_pages;
         stats->wire_bytes += counters.channel.wire_bytes;
+    }
+    stats->live = out->live;
+    if (out->source->live) {
+        uint64_t done = stats->normal_pages + stats->zero_pages - out->pages_before;
+        stats->live.remaining_bytes =
+            (out->iteration_pages - MIN(done, out->iteration_pages)) * ZC_PAGE_BYTES;
     }
     g_mutex_unlock(&out->lock);
 }
@@ -255,6 +278,8 @@ void zcmig_send_options_init(struct zcmig_send_options *options)
         .stall_timeout_ms = 30000,
         .packet_pages = ZC_MULTIFD_PAGES,
         .merge_pages = true,
+        .downtime_limit_ms = 300,
+        .run_for_ms = 1000,
     };
 }
 
@@ -276,11 +301,23 @@ static bool take_options(struct zc_outgoing *out, const struct zcmig_send_option
     if (!options->source || !options->destination) {
         return zc_error(error, ZCMIG_ERROR_USAGE, "a source and a destination are needed");
     }
+    if (options->zerocopy == ZCMIG_ZEROCOPY_OFF && options->engine > ZCMIG_ENGINE_COPY) {
+        return zc_error(error, ZCMIG_ERROR_USAGE,
+                        "engine: without zero-copy only auto and copy are allowed");
+    }
+    if ((unsigned int)options->engine > ZCMIG_ENGINE_SPLICE) {
+        return zc_error(error, ZCMIG_ERROR_USAGE, "engine: got %d, allowed are 0 to %d",
+                        (int)options->engine, (int)ZCMIG_ENGINE_SPLICE);
+    }
     if (!zc_addr_parse(options->destination, &out->destination, error) ||
         !check_range("channels", options->channels, 0, ZCMIG_CHANNELS_MAX, error) ||
         !check_range("packet pages", options->packet_pages, 1, ZC_MULTIFD_PAGES, error) ||
         !check_range("connect timeout in ms", options->connect_timeout_ms, 1, INT32_MAX, error) ||
         !check_range("stall timeout in ms", options->stall_timeout_ms, 1, INT32_MAX, error) ||
+        !check_range("downtime limit in ms", options->downtime_limit_ms, 0, 3600000, error) ||
+        !check_range("timeout in ms", options->timeout_ms, 0, INT32_MAX, error) ||
+        !check_range("time to run in ms", options->run_for_ms, 0, INT32_MAX, error) ||
+        !zc_outgoing_check_route(out, error) ||
         !zc_session_parse_uuid(options->uuid, out->uuid, error)) {
         return false;
     }
@@ -293,8 +330,22 @@ static bool take_options(struct zc_outgoing *out, const struct zcmig_send_option
     } else if (options->plain && options->channels > 0) {
         return zc_error(error, ZCMIG_ERROR_USAGE,
                         "channels: got %u, allowed with a plain stream is 0", options->channels);
+    } else if (options->plain && out->destination.kind == ZC_ADDR_NULL) {
+        return zc_error(error, ZCMIG_ERROR_USAGE,
+                        "destination: got null:, allowed with a plain stream is a peer");
     } else if (options->channels == 0 && !options->plain) {
         out->options.channels = MIN(g_get_num_processors(), CHANNELS_DEFAULT_MAX);
+    }
+    return true;
+}
+
+/* What only pages that stand still can do. */
+static bool check_source(struct zc_outgoing *out, GError **error)
+{
+    if (out->source->live && out->options.channels == 0) {
+        return zc_error(error, ZCMIG_ERROR_UNSUPPORTED,
+                        "a live guest needs channels, and %s is one connection",
+                        out->options.plain ? "a plain stream" : "fd:");
     }
     return true;
 }
@@ -337,7 +388,7 @@ zcmig_session *zcmig_send_new(const struct zcmig_send_options *options, GError *
     out->out = g_byte_array_new();
     g_mutex_init(&out->lock);
     if (!take_options(out, options, error) ||
-        !(out->source = zc_source_open(options->source, error))) {
+        !(out->source = zc_source_open(options->source, error)) || !check_source(out, error)) {
         outgoing_free(&out->session);
         return NULL;
     }
@@ -349,5 +400,10 @@ zcmig_session *zcmig_send_new(const struct zcmig_send_options *options, GError *
     zc_pace_init(&out->pace, options->max_bandwidth);
     out->session.address = zc_addr_format(&out->destination);
     atomic_store(&out->session.total_bytes, zc_ram_bytes(&out->source->ram));
+    atomic_store(&out->session.route, (int)options->route);
+    if (out->source->live) {
+        out->live.guest = ZCMIG_GUEST_RUNS;
+        out->live.tracker = "";
+    }
     return &out->session;
 }

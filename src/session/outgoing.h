@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Inside of the source's end: what outgoing.c (its life) and outgoing-stream.c
- * (what it says on the main stream) share.
+ * Inside of the source's end: what outgoing.c (its life), outgoing-stream.c
+ * (what it says on the main stream) and precopy.c (the same of a live guest)
+ * share.
  */
 #ifndef ZC_SESSION_OUTGOING_H
 #define ZC_SESSION_OUTGOING_H
@@ -35,6 +36,7 @@ struct zc_outgoing {
     GByteArray *out; /* what the main stream says next */
     struct zc_bitmap *zeros; /* one a block: of channels to a QEMU; NULL: zero pages go in packets */
     bool peer_is_zcmig;
+    bool has_ptracer; /* of the route pull: the destination was named to Yama */
     /* atomic; writer: the caller's thread */
     _Atomic uint64_t main_bytes;
     _Atomic uint64_t plain_normal;
@@ -43,6 +45,9 @@ struct zc_outgoing {
     GMutex lock;
     struct zc_sender *sender;
     struct zc_channel *plain_channel;
+    struct zcmig_live_stats live; /* writer: the caller's thread */
+    uint64_t iteration_pages;     /* of the iteration that runs, to be sent */
+    uint64_t pages_before;        /* sent when it began */
 };
 
 /* Makes @error the session's, unless it has one. */
@@ -60,6 +65,15 @@ bool zc_outgoing_send_pages(struct zc_outgoing *out);
 bool zc_outgoing_check_pages(struct zc_outgoing *out); /* read as they were stored? */
 bool zc_outgoing_end_ram(struct zc_outgoing *out);  /* last barrier, and what closes the stream */
 bool zc_outgoing_conclude(struct zc_outgoing *out); /* manifest, SHUT, verdict */
+
+/* Pieces of these. */
+bool zc_outgoing_flush(struct zc_outgoing *out); /* sends what is in out->out */
+void zc_outgoing_put_extension(struct zc_outgoing *out, const struct zc_extension *message);
+void zc_outgoing_put_ping(struct zc_outgoing *out, uint32_t value);
+/* Ends the iteration on all channels, and puts FLUSH where it is known. */
+bool zc_outgoing_sync_channels(struct zc_outgoing *out);
+bool zc_outgoing_send_manifest(struct zc_outgoing *out);
+bool zc_outgoing_hear_result(struct zc_outgoing *out);
 
 /* ---- outgoing-snapshot.c: what is said for a guest that was stored */
 
@@ -81,6 +95,16 @@ void zc_outgoing_free_zeros(struct zc_outgoing *out);
 /* The next zero pages as records: at most @max_bytes or so; false when there are none left. */
 bool zc_outgoing_put_zeros(struct zc_outgoing *out, uint32_t *block, uint64_t *page,
                            size_t max_bytes);
+
+/* ---- outgoing-route.c */
+
+/* Whether the destination can be reached by the route that was asked for.  ZCMIG_ERROR_USAGE. */
+bool zc_outgoing_check_route(const struct zc_outgoing *out, GError **error);
+const struct zc_route *zc_outgoing_route(const struct zc_outgoing *out);
+/* Sends SESSION, what is coming and by which route; the destination may then read what it must. */
+bool zc_outgoing_put_session(struct zc_outgoing *out);
+/* Nobody reads any more.  Before the connections are closed. */
+void zc_outgoing_end_route(struct zc_outgoing *out);
 
 /* Tells the destination why it ends; returns the destination's own reason, or NULL. */
 GError *zc_outgoing_last_words(struct zc_outgoing *out, const GError *cause);

@@ -29,6 +29,14 @@ struct zc_return_path {
     int64_t shut_ns; /* when SHUT 0 came */
     bool has_result;
     struct zc_extension result;
+    uint32_t expected_pong;
+    bool has_expected_pong;
+    int64_t pong_ns;
+    bool has_ready;
+    int64_t ready_ns;
+    struct zc_extension ready;
+    bool has_observed;
+    struct zc_extension observed;
     GError *peer_error; /* what the destination said of itself */
     bool closed;
     /* written at the thread's end, read after the join */
@@ -63,9 +71,19 @@ static bool on_extension(struct zc_return_path *path, const struct zc_return_mes
         path->result = extension;
         path->has_result = true;
         return true;
+    case ZC_EXTENSION_READY:
+        path->ready = extension;
+        path->ready_ns = zc_clock_now_ns();
+        path->has_ready = true;
+        return true;
+    case ZC_EXTENSION_OBSERVED:
+        path->observed = extension;
+        path->has_observed = true;
+        return true;
     default:
         return zc_error(error, ZCMIG_ERROR_PROTOCOL,
-                        "return path: got extension message %d, allowed are FAIL and RESULT",
+                        "return path: got extension message %d, allowed are FAIL, RESULT, READY "
+                        "and OBSERVED",
                         (int)extension.type);
     }
 }
@@ -79,6 +97,9 @@ static bool on_message(struct zc_return_path *path, const struct zc_return_messa
             path->is_zcmig = true;
         } else if (message->value == 1) {
             path->has_pong = true;
+        } else if (message->value == path->expected_pong) {
+            path->has_expected_pong = true;
+            path->pong_ns = zc_clock_now_ns();
         }
         return true;
     case ZC_RETURN_SHUT:
@@ -198,8 +219,8 @@ struct zc_return_path *zc_return_path_start(int fd, struct zc_cause *cause, GErr
 }
 
 /* Waits until *@what is set.  False when the session or the connection ended first. */
-static bool wait_for(struct zc_return_path *path, const bool *what, zc_deadline deadline,
-                     const char *name)
+static bool look_for(struct zc_return_path *path, const bool *what, zc_deadline deadline,
+                     bool *closed_out)
 {
     bool timely = true;
 
@@ -212,8 +233,18 @@ static bool wait_for(struct zc_return_path *path, const bool *what, zc_deadline 
         }
     }
     bool got = *what;
-    bool closed = path->closed;
+    *closed_out = path->closed;
     g_mutex_unlock(&path->lock);
+    return got;
+}
+
+/* The same; that it did not come is a failure. */
+static bool wait_for(struct zc_return_path *path, const bool *what, zc_deadline deadline,
+                     const char *name)
+{
+    bool closed;
+    bool got = look_for(path, what, deadline, &closed);
+
     if (!got && !zc_cause_is_set(path->cause)) {
         GError *error = NULL;
         if (closed) {
@@ -242,6 +273,62 @@ int64_t zc_return_path_wait_shut(struct zc_return_path *path, zc_deadline deadli
     return wait_for(path, &path->has_shut, deadline, "the destination's word that it has the RAM")
                ? path->shut_ns
                : 0;
+}
+
+void zc_return_path_expect_pong(struct zc_return_path *path, uint32_t value)
+{
+    g_mutex_lock(&path->lock);
+    path->expected_pong = value;
+    path->has_expected_pong = false;
+    g_mutex_unlock(&path->lock);
+}
+
+int64_t zc_return_path_wait_pong(struct zc_return_path *path, zc_deadline deadline)
+{
+    return wait_for(path, &path->has_expected_pong, deadline, "the destination's answer to PING")
+               ? path->pong_ns
+               : 0;
+}
+
+int64_t zc_return_path_wait_ready(struct zc_return_path *path, zc_deadline deadline,
+                                  struct zc_extension *ready_out)
+{
+    if (!wait_for(path, &path->has_ready, deadline, "the destination to be ready for the guest")) {
+        return 0;
+    }
+    *ready_out = path->ready;
+    return path->ready_ns;
+}
+
+enum zc_handed zc_return_path_wait_handed(struct zc_return_path *path, zc_deadline deadline,
+                                          int64_t *shut_ns_out)
+{
+    enum zc_handed handed = ZC_HANDED_UNKNOWN;
+
+    g_mutex_lock(&path->lock);
+    while (!path->has_shut && !path->peer_error && !path->closed &&
+           g_cond_wait_until(&path->changed, &path->lock, deadline / 1000)) {
+    }
+    if (path->has_shut) {
+        handed = ZC_HANDED_OVER;
+        *shut_ns_out = path->shut_ns;
+    } else if (path->peer_error) {
+        handed = ZC_HANDED_REFUSED;
+    }
+    g_mutex_unlock(&path->lock);
+    return handed;
+}
+
+bool zc_return_path_wait_observed(struct zc_return_path *path, zc_deadline deadline,
+                                  struct zc_extension *observed_out)
+{
+    bool closed;
+
+    if (!look_for(path, &path->has_observed, deadline, &closed)) {
+        return false;
+    }
+    *observed_out = path->observed;
+    return true;
 }
 
 bool zc_return_path_wait_result(struct zc_return_path *path, zc_deadline deadline,

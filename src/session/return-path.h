@@ -26,6 +26,35 @@ bool zc_return_path_wait_hello(struct zc_return_path *path, zc_deadline deadline
  * 0: see cause. */
 int64_t zc_return_path_wait_shut(struct zc_return_path *path, zc_deadline deadline);
 
+/*
+ * Round trips: expect before the PING is written, wait for its PONG after.  @value is none of the
+ * hello's.  Returns when it came in ns; 0: see cause.
+ */
+void zc_return_path_expect_pong(struct zc_return_path *path, uint32_t value);
+int64_t zc_return_path_wait_pong(struct zc_return_path *path, zc_deadline deadline);
+
+/* Waits until the destination could run the guest.  When it came in ns; 0: see cause. */
+int64_t zc_return_path_wait_ready(struct zc_return_path *path, zc_deadline deadline,
+                                  struct zc_extension *ready_out);
+
+/* How a hand-over ended that cannot be taken back. */
+enum zc_handed {
+    ZC_HANDED_OVER,    /* SHUT 0: the guest runs there */
+    ZC_HANDED_REFUSED, /* the destination failed before: it does not, and never will */
+    ZC_HANDED_UNKNOWN, /* no word: it may */
+};
+
+/*
+ * Waits for the destination's answer to RUN, whatever else happens to the session: cancelling
+ * does not end it.  *@shut_ns_out: when SHUT came.
+ */
+enum zc_handed zc_return_path_wait_handed(struct zc_return_path *path, zc_deadline deadline,
+                                          int64_t *shut_ns_out);
+
+/* Waits for OBSERVED.  False: it did not come, or see cause; that by itself is no failure. */
+bool zc_return_path_wait_observed(struct zc_return_path *path, zc_deadline deadline,
+                                  struct zc_extension *observed_out);
+
 /* Waits for the verdict of the destination.  False: see cause. */
 bool zc_return_path_wait_result(struct zc_return_path *path, zc_deadline deadline,
                                 struct zc_extension *result_out);

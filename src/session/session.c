@@ -22,6 +22,27 @@ const char *zcmig_state_name(enum zcmig_state state)
     return (unsigned int)state < G_N_ELEMENTS(names) ? names[state] : "unknown";
 }
 
+const char *zcmig_guest_place_name(enum zcmig_guest_place place)
+{
+    static const char *const names[] = {
+        [ZCMIG_GUEST_NONE] = "none",     [ZCMIG_GUEST_RUNS] = "runs",
+        [ZCMIG_GUEST_PAUSED] = "paused", [ZCMIG_GUEST_GONE] = "gone",
+        [ZCMIG_GUEST_IN_DOUBT] = "in-doubt",
+    };
+
+    return (unsigned int)place < G_N_ELEMENTS(names) ? names[place] : "unknown";
+}
+
+const char *zcmig_route_name(enum zcmig_route route)
+{
+    static const char *const names[] = {
+        [ZCMIG_ROUTE_SOCKET] = "socket",
+        [ZCMIG_ROUTE_PULL] = "pull",
+    };
+
+    return (unsigned int)route < G_N_ELEMENTS(names) ? names[route] : "unknown";
+}
+
 bool zc_session_init(zcmig_session *session, const struct zc_session_ops *ops, GError **error)
 {
     session->ops = ops;
@@ -153,6 +174,7 @@ void zcmig_session_get_stats(zcmig_session *session, struct zcmig_stats *stats)
         .verified_pages = atomic_load(&session->verified_pages),
         .mismatched_pages = atomic_load(&session->mismatched_pages),
         .peer_is_zcmig = atomic_load(&session->peer_is_zcmig),
+        .route = (enum zcmig_route)atomic_load(&session->route),
     };
     session->ops->get_stats(session, stats);
 }

@@ -34,6 +34,7 @@ struct zcmig_session {
     struct zc_cause cause;
     /* atomic; each written by the session's own thread only */
     _Atomic int state;
+    _Atomic int route;               /* enum zcmig_route */
     _Atomic uint64_t total_bytes;
     _Atomic int64_t started_ns;      /* run was called; 0: not yet */
     _Atomic int64_t active_ns;       /* RAM began to cross */

@@ -26,6 +26,7 @@ struct zc_command {
     int (*run)(int argc, char **argv);
 };
 
+int zc_cmd_bench(int argc, char **argv);
 int zc_cmd_demo(int argc, char **argv);
 int zc_cmd_digest(int argc, char **argv);
 int zc_cmd_doctor(int argc, char **argv);

@@ -265,15 +265,12 @@ int zc_cmd_demo(int argc, char **argv)
     g_autoptr(GError) error = NULL;
     g_autofree char *memory = NULL;
     g_autofree char *channels = NULL;
-    gboolean image = FALSE;
     struct demo demo = { .memory_mib = MEMORY_DEFAULT_MIB, .channels = CHANNELS_DEFAULT };
     const GOptionEntry entries[] = {
         { "memory", 0, 0, G_OPTION_ARG_STRING, &memory, "RAM of the guest (default: 256M)",
           "SIZE" },
         { "channels", 0, 0, G_OPTION_ARG_STRING, &channels,
           "Connections that carry pages, 1 to 64 (default: 4)", "N" },
-        { "image", 0, 0, G_OPTION_ARG_NONE, &image,
-          "Stream an image of the guest's RAM, dumped while it lives (the default)", NULL },
         { "keep", 0, 0, G_OPTION_ARG_NONE, &demo.keep, "Keep the two images and say where they are",
           NULL },
         { "json", 0, 0, G_OPTION_ARG_NONE, &demo.json, "Print the report as one JSON object",

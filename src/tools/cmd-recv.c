@@ -27,6 +27,7 @@ struct recv_text {
     char *accept_timeout;
     char *stall_timeout;
     char *uuid;
+    char *run_for;
     gboolean overwrite;
     gboolean no_populate;
     gboolean allow_wildcard;
@@ -44,6 +45,7 @@ static void recv_text_clear(struct recv_text *text)
     g_free(text->accept_timeout);
     g_free(text->stall_timeout);
     g_free(text->uuid);
+    g_free(text->run_for);
 }
 
 static bool read_options(const struct recv_text *text, struct zcmig_recv_options *options,
@@ -59,6 +61,7 @@ static bool read_options(const struct recv_text *text, struct zcmig_recv_options
                            &options->accept_timeout_ms, error) ||
         !zc_option_seconds(text->stall_timeout, "--stall-timeout", false,
                            &options->stall_timeout_ms, error) ||
+        !zc_option_seconds(text->run_for, "--run-for", false, &options->run_for_ms, error) ||
         !zc_option_uuid(text->uuid, &options->uuid, error)) {
         return false;
     }
@@ -136,6 +139,8 @@ int zc_cmd_recv(int argc, char **argv)
           "Give up when nobody connects for so many seconds, or never", "SECONDS" },
         { "stall-timeout", 0, 0, G_OPTION_ARG_STRING, &text.stall_timeout,
           "Give up when the peer sends nothing for so many seconds", "SECONDS" },
+        { "run-for", 0, 0, G_OPTION_ARG_STRING, &text.run_for,
+          "How long a live guest runs here before it is checked (default: 1)", "SECONDS" },
         { "uuid", 0, 0, G_OPTION_ARG_STRING, &text.uuid,
           "Accept only the session with this UUID (default: the first that comes)", "UUID" },
         { NULL, 0, 0, 0, NULL, NULL, NULL },

@@ -2,7 +2,10 @@
 # code with a libzcmig that does what a test asks for.
 noinst_LTLIBRARIES += src/tools/libtools.la
 src_tools_libtools_la_SOURCES = \
+	src/tools/bench-plot.c \
+	src/tools/bench-report.c src/tools/bench-report.h \
 	src/tools/cli.c src/tools/cli.h \
+	src/tools/cmd-bench.c \
 	src/tools/cmd-digest.c \
 	src/tools/cmd-doctor.c \
 	src/tools/cmd-recv.c \
@@ -13,6 +16,7 @@ src_tools_libtools_la_SOURCES = \
 	src/tools/progress.c src/tools/progress.h \
 	src/tools/report.c src/tools/report.h \
 	src/tools/report-json.c \
+	src/tools/report-live.c src/tools/report-live.h \
 	src/tools/run.c src/tools/run.h \
 	src/tools/signals.c src/tools/signals.h
 src_tools_libtools_la_CPPFLAGS = $(AM_CPPFLAGS) $(JSON_CFLAGS) \

@@ -16,6 +16,7 @@ static const struct zc_command commands[] = {
     { "verify", "compare two images or manifests page by page", zc_cmd_verify },
     { "show", "show what a snapshot holds", zc_cmd_show },
     { "doctor", "say whether zero-copy will work, and if not, who is to blame", zc_cmd_doctor },
+    { "bench", "compare what the engines cost the sender", zc_cmd_bench },
     { "demo", "move the RAM of a live guest between two processes here", zc_cmd_demo },
 };
 

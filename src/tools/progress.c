@@ -15,6 +15,7 @@
 
 #include "base/size.h"
 #include "tools/progress.h"
+#include "tools/report-live.h"
 #include "tools/report.h"
 #include "tools/signals.h"
 
@@ -62,6 +63,9 @@ static double done_share(const struct zcmig_stats *stats)
 {
     double share = stats->total_bytes ? (double)done_bytes(stats) / (double)stats->total_bytes : 0;
 
+    if (zc_report_live_is(stats) && stats->normal_pages) {
+        share = 1 - (double)stats->live.remaining_bytes / (double)stats->total_bytes;
+    }
     return MIN(share, 1.0);
 }
 
@@ -102,9 +106,12 @@ static void append_bar(GString *line, double share, unsigned int cells)
 char *zc_progress_format(const struct zcmig_stats *stats, double rate, unsigned int width)
 {
     g_autofree char *size = zc_size_format((uint64_t)rate);
+    bool is_live = zc_report_live_is(stats);
     char *parts[] = {
         rate > 0 ? g_strdup_printf(" %s/s", size) : g_strdup(""),
-        rate > 0 ? format_left(stats, rate) : g_strdup(""),
+        is_live    ? zc_report_live_progress(&stats->live)
+        : rate > 0 ? format_left(stats, rate)
+                   : g_strdup(""),
         format_copied(stats),
         g_strdup_printf(", %" G_GUINT64_FORMAT " normal + %" G_GUINT64_FORMAT " zero pages",
                         stats->normal_pages, stats->zero_pages),
@@ -188,6 +195,9 @@ static void write_json(struct zc_progress *progress, int64_t now_us, int wait_ms
     zc_report_add_number(builder, "percent", round(1000 * done_share(&progress->stats)) / 10);
     zc_report_add_ram(builder, &progress->stats, elapsed_us * 1000);
     zc_report_add_number(builder, "ram-bytes-per-second", progress->rate);
+    if (zc_report_live_is(&progress->stats)) {
+        zc_report_live_add_estimate(builder, &progress->stats.live);
+    }
     if (progress->stats.sending) {
         zc_report_add_count(builder, "completed", totals.completed);
         zc_report_add_count(builder, "copied-min", totals.copied_min);

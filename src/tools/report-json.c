@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "tools/cli.h"
+#include "tools/report-live.h"
 #include "tools/report.h"
 
 #define NS_PER_S 1e9
@@ -50,11 +51,14 @@ void zc_report_add_ram(JsonBuilder *builder, const struct zcmig_stats *stats, in
 {
     uint64_t pages = stats->normal_pages + stats->zero_pages;
     uint64_t done_bytes = MIN(pages * ZC_REPORT_PAGE_BYTES, stats->total_bytes);
+    bool is_live = zc_report_live_is(stats);
+    uint64_t remaining =
+        is_live ? stats->live.remaining_bytes : stats->total_bytes - done_bytes;
 
     begin(builder, "ram");
     zc_report_add_count(builder, "total", stats->total_bytes);
     zc_report_add_count(builder, "transferred", stats->wire_bytes);
-    zc_report_add_count(builder, "remaining", stats->total_bytes - done_bytes);
+    zc_report_add_count(builder, "remaining", remaining);
     zc_report_add_count(builder, "normal", stats->normal_pages);
     zc_report_add_count(builder, "normal-bytes", stats->normal_pages * ZC_REPORT_PAGE_BYTES);
     zc_report_add_count(builder, "duplicate", stats->zero_pages);
@@ -63,6 +67,9 @@ void zc_report_add_ram(JsonBuilder *builder, const struct zcmig_stats *stats, in
                          per_second((double)stats->wire_bytes * 8 / 1e6, elapsed_ns));
     zc_report_add_count(builder, "pages-per-second",
                         (uint64_t)per_second((double)pages, elapsed_ns));
+    if (is_live) {
+        zc_report_live_add_ram(builder, &stats->live);
+    }
     json_builder_end_object(builder);
 }
 
@@ -97,6 +104,10 @@ static void add_channel(JsonBuilder *builder, const struct zcmig_channel_stats *
         add_ms(builder, "drain-time", channel->drain_ns);
         add_ms(builder, "wait-time", channel->wait_ns);
         zc_report_add_count(builder, "in-flight-bytes-max", channel->in_flight_bytes_max);
+        zc_report_add_count(builder, "splice-calls", channel->splice_calls);
+        zc_report_add_count(builder, "splice-bytes", channel->splice_bytes);
+        zc_report_add_text(builder, "engine", channel->engine);
+        zc_report_add_text(builder, "engine-reason", channel->engine_reason);
         zc_report_add_text(builder, "state", channel->zerocopy_state);
         zc_report_add_text(builder, "reason", channel->zerocopy_reason);
     }
@@ -182,9 +193,13 @@ static void add_stats(JsonBuilder *builder, const struct zc_report *report)
     add_ms(builder, "setup-time", stats->setup_ns);
     add_ms(builder, "transfer-time", stats->transfer_ns);
     zc_report_add_text(builder, "peer", zc_report_peer(stats));
+    zc_report_add_text(builder, "route", zcmig_route_name(stats->route));
     zc_report_add_ram(builder, stats, stats->transfer_ns);
     zc_report_add_number(builder, "cpu-seconds", (double)stats->cpu_ns / NS_PER_S);
     zc_report_add_number(builder, "cpu-seconds-per-gib", zc_report_cpu_per_gib(stats));
+    if (stats->live.guest != ZCMIG_GUEST_NONE) {
+        zc_report_live_add(builder, stats);
+    }
     add_channels(builder, stats);
     add_verify(builder, report);
 }

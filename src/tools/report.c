@@ -10,6 +10,7 @@
 
 #include "base/size.h"
 #include "tools/cli.h"
+#include "tools/report-live.h"
 #include "tools/report.h"
 
 #define NS_PER_S 1e9
@@ -88,6 +89,7 @@ static void print_figures(const struct zcmig_stats *stats, FILE *file)
     print_pages(file, "zero pages", stats->zero_pages);
     fprintf(file, "  %-14s %s over %u channels and the main stream, peer: %s\n", "on the wire",
             wire, stats->n_channels, zc_report_peer(stats));
+    fprintf(file, "  %-14s %s\n", "route", zcmig_route_name(stats->route));
     fprintf(file, "  %-14s %.1f ms\n", "set-up", (double)stats->setup_ns / NS_PER_MS);
     fprintf(file, "  %-14s %.3f s, RAM %s, wire %s\n", "transfer",
             (double)stats->transfer_ns / NS_PER_S, ram_rate, wire_rate);
@@ -116,6 +118,25 @@ static void print_sending_channel(const struct zcmig_channel_stats *channel, FIL
             " %13s %9" G_GUINT64_FORMAT " %8s %14s  %s\n",
             channel->id, channel->packets, channel->zerocopy_calls, bytes, channel->notes, copied,
             channel->copy_calls, enobufs, drains, text_or_dash(channel->zerocopy_state));
+}
+
+/* All channels of a session use the same engine, except where one got no resources for it. */
+static void print_engines(const struct zcmig_stats *stats, FILE *file)
+{
+    for (unsigned int i = 0; i < stats->n_channels; i++) {
+        const struct zcmig_channel_stats *channel = &stats->channels[i];
+        if (i > 0 && g_strcmp0(channel->engine, stats->channels[i - 1].engine) == 0) {
+            continue;
+        }
+        fprintf(file, "  engine         %s", text_or_dash(channel->engine));
+        if (channel->splice_calls > 0) {
+            g_autofree char *bytes = zc_size_format(channel->splice_bytes);
+            fprintf(file, ", %s in %" G_GUINT64_FORMAT " calls of channel %u", bytes,
+                    channel->splice_calls, channel->id);
+        }
+        fprintf(file, "%s%s\n", channel->engine_reason && *channel->engine_reason ? ": " : "",
+                channel->engine_reason ? channel->engine_reason : "");
+    }
 }
 
 /* Why zero-copy is off, once for all channels that give the same reason. */
@@ -164,6 +185,7 @@ static void print_channels(const struct zcmig_stats *stats, FILE *file)
         print_sending_channel(&stats->channels[i], file);
     }
     fputc('\n', file);
+    print_engines(stats, file);
     print_reasons(stats, file);
 }
 
@@ -218,6 +240,7 @@ void zc_report_print_table(const struct zc_report *report, FILE *file)
 
     fprintf(file, "zcmig: %s: %s\n", report->command, zcmig_state_name(stats->state));
     print_figures(stats, file);
+    zc_report_live_print(stats, file);
     print_channels(stats, file);
     print_verification(report, file);
 }

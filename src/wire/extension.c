@@ -11,6 +11,7 @@
 #include "wire/extension.h"
 
 #define DIGEST_BYTES 8u
+#define BASE_BYTES 8u
 #define TEXT_MAX (ZC_EXTENSION_TEXT_BYTES - 1)
 /* A multifd channel's id is one byte. */
 #define CHANNELS_MAX 256u
@@ -31,6 +32,10 @@ void zc_extension_put(GByteArray *out, const struct zc_extension *message)
         zc_append_u16(out, message->session.n_channels);
         zc_append_u8(out, message->session.verify);
         zc_append_u64(out, message->session.exact_bytes);
+        zc_append_u8(out, message->session.live);
+        zc_append_u8(out, message->session.route);
+        g_assert(message->session.n_bases <= ZC_EXTENSION_BASES_MAX);
+        g_byte_array_append(out, message->session.bases, message->session.n_bases * BASE_BYTES);
         return;
     case ZC_EXTENSION_MANIFEST:
         g_assert(message->manifest.n_digests >= 1 &&
@@ -55,18 +60,46 @@ void zc_extension_put(GByteArray *out, const struct zc_extension *message)
         zc_append_u64(out, message->result.n_wrong);
         put_text(out, message->result.text);
         return;
+    case ZC_EXTENSION_READY:
+        zc_append_u64(out, message->ready.barrier_ns);
+        zc_append_u64(out, message->ready.load_ns);
+        zc_append_u64(out, message->ready.verify_ns);
+        return;
+    case ZC_EXTENSION_RUN:
+        return;
+    case ZC_EXTENSION_OBSERVED:
+        zc_append_u64(out, message->observed.writes);
+        zc_append_u64(out, message->observed.gap_ns);
+        return;
     }
     g_assert_not_reached();
+}
+
+/* What is left of SESSION: an address for each block, and only by the route pull. */
+static bool decode_bases(struct zc_cursor *cursor, struct zc_extension *out, GError **error)
+{
+    bool is_pull = out->session.route == ZC_SESSION_ROUTE_PULL;
+    size_t n = cursor->left / BASE_BYTES;
+
+    if (n > ZC_EXTENSION_BASES_MAX || (n > 0) != is_pull) {
+        return zc_error(error, ZCMIG_ERROR_PROTOCOL,
+                        "extension SESSION: got %zu addresses of blocks, allowed are %s", n,
+                        is_pull ? "1 to 1024 by the route pull" : "none but by the route pull");
+    }
+    out->session.n_bases = (uint32_t)n;
+    return n == 0 || zc_cursor_bytes(cursor, n * BASE_BYTES, &out->session.bases);
 }
 
 static bool decode_session(struct zc_cursor *cursor, struct zc_extension *out, GError **error)
 {
     const uint8_t *uuid;
+    uint8_t live;
 
     if (!zc_cursor_bytes(cursor, sizeof(out->session.uuid), &uuid) ||
         !zc_cursor_u16(cursor, &out->session.n_channels) ||
         !zc_cursor_u8(cursor, &out->session.verify) ||
-        !zc_cursor_u64(cursor, &out->session.exact_bytes)) {
+        !zc_cursor_u64(cursor, &out->session.exact_bytes) || !zc_cursor_u8(cursor, &live) ||
+        !zc_cursor_u8(cursor, &out->session.route)) {
         return zc_error(error, ZCMIG_ERROR_PROTOCOL, "extension SESSION is too short");
     }
     memcpy(out->session.uuid, uuid, sizeof(out->session.uuid));
@@ -86,7 +119,17 @@ static bool decode_session(struct zc_cursor *cursor, struct zc_extension *out, G
                         "x bytes, allowed are less than 2^63",
                         out->session.exact_bytes);
     }
-    return true;
+    if (live > 1) {
+        return zc_error(error, ZCMIG_ERROR_PROTOCOL,
+                        "extension SESSION: got %u for a live guest, allowed are 0 and 1", live);
+    }
+    out->session.live = live;
+    if (out->session.route > ZC_SESSION_ROUTE_PULL) {
+        return zc_error(error, ZCMIG_ERROR_PROTOCOL,
+                        "extension SESSION: got route %u, allowed are 0 to %d", out->session.route,
+                        ZC_SESSION_ROUTE_PULL);
+    }
+    return decode_bases(cursor, out, error);
 }
 
 static bool decode_manifest(struct zc_cursor *cursor, struct zc_extension *out, GError **error)
@@ -156,6 +199,35 @@ static bool decode_result(struct zc_cursor *cursor, struct zc_extension *out, GE
     return decode_text(cursor, out->result.text, "RESULT", error);
 }
 
+/* Times are taken as signed ones by everybody. */
+static bool decode_ready(struct zc_cursor *cursor, struct zc_extension *out, GError **error)
+{
+    if (!zc_cursor_u64(cursor, &out->ready.barrier_ns) ||
+        !zc_cursor_u64(cursor, &out->ready.load_ns) ||
+        !zc_cursor_u64(cursor, &out->ready.verify_ns)) {
+        return zc_error(error, ZCMIG_ERROR_PROTOCOL, "extension READY is too short");
+    }
+    if (out->ready.barrier_ns > INT64_MAX || out->ready.load_ns > INT64_MAX ||
+        out->ready.verify_ns > INT64_MAX) {
+        return zc_error(error, ZCMIG_ERROR_PROTOCOL,
+                        "extension READY: got a time over 2^63 ns, which nobody has waited");
+    }
+    return true;
+}
+
+static bool decode_observed(struct zc_cursor *cursor, struct zc_extension *out, GError **error)
+{
+    if (!zc_cursor_u64(cursor, &out->observed.writes) ||
+        !zc_cursor_u64(cursor, &out->observed.gap_ns)) {
+        return zc_error(error, ZCMIG_ERROR_PROTOCOL, "extension OBSERVED is too short");
+    }
+    if (out->observed.gap_ns > INT64_MAX) {
+        return zc_error(error, ZCMIG_ERROR_PROTOCOL,
+                        "extension OBSERVED: got a time over 2^63 ns, which nobody has waited");
+    }
+    return true;
+}
+
 static bool decode_fields(struct zc_cursor *cursor, struct zc_extension *out, uint8_t type,
                           GError **error)
 {
@@ -171,10 +243,16 @@ static bool decode_fields(struct zc_cursor *cursor, struct zc_extension *out, ui
         return decode_fail(cursor, out, error);
     case ZC_EXTENSION_RESULT:
         return decode_result(cursor, out, error);
+    case ZC_EXTENSION_READY:
+        return decode_ready(cursor, out, error);
+    case ZC_EXTENSION_RUN:
+        return true;
+    case ZC_EXTENSION_OBSERVED:
+        return decode_observed(cursor, out, error);
     default:
         return zc_error(error, ZCMIG_ERROR_PROTOCOL,
                         "extension: got message type %u, allowed are %d to %d", type,
-                        ZC_EXTENSION_SESSION, ZC_EXTENSION_RESULT);
+                        ZC_EXTENSION_SESSION, ZC_EXTENSION_OBSERVED);
     }
 }
 

@@ -14,6 +14,15 @@
  * When PONG 1 comes and the other did not, the peer is a stock QEMU.  A stock
  * source never sends ZC_HELLO_PING, so it never sees an extension.
  *
+ * A live guest changes hands in two steps.  Until the source said RUN the guest
+ * is its own; from then on it is the destination's, unless that refuses (FAIL
+ * before SHUT):
+ *
+ *     device state, description        -->
+ *                                      <--    READY
+ *     RUN                              -->
+ *                                      <--    SHUT 0     the guest runs there
+ *
  * Forward, an extension message is a command of number ZC_EXTENSION_COMMAND;
  * backward, a return-path message of type ZC_RETURN_EXTENSION.  Both carry one
  * struct zc_extension, big-endian, its first byte the type.
@@ -40,6 +49,9 @@ enum zc_extension_type {
     ZC_EXTENSION_MANIFEST_END = 3, /* forward: the manifest is whole */
     ZC_EXTENSION_FAIL = 4,         /* either way: this end gives up, and why */
     ZC_EXTENSION_RESULT = 5,       /* backward: what verification found */
+    ZC_EXTENSION_READY = 6,        /* backward: the guest could run here; it waits for RUN */
+    ZC_EXTENSION_RUN = 7,          /* forward: run it; the source never will again */
+    ZC_EXTENSION_OBSERVED = 8,     /* backward: what the guest noticed of its move */
 };
 
 enum zc_verify_mode {
@@ -47,6 +59,14 @@ enum zc_verify_mode {
     ZC_VERIFY_AFTER = 1,
     ZC_VERIFY_BEFORE = 2,
 };
+
+/* How the pages travel. */
+enum zc_session_route {
+    ZC_SESSION_ROUTE_SOCKET = 0, /* behind their packet's header */
+    ZC_SESSION_ROUTE_PULL = 1,   /* the destination fetches them from the source's process */
+};
+
+#define ZC_EXTENSION_BASES_MAX 1024 /* RAM blocks: as many as a session may have */
 
 struct zc_extension {
     enum zc_extension_type type;
@@ -56,6 +76,11 @@ struct zc_extension {
             uint16_t n_channels;  /* multifd channels that the source has connected */
             uint8_t verify;       /* enum zc_verify_mode */
             uint64_t exact_bytes; /* as in struct zc_source */
+            bool live;            /* the RAM of a guest that runs until RUN */
+            uint8_t route;        /* enum zc_session_route */
+            /* of the route pull: where each RAM block, in their order, lies at the source */
+            uint32_t n_bases;
+            const uint8_t *bases; /* big-endian u64 each, into the caller's buffer */
         } session;
         struct {
             uint32_t block; /* index in the RAM block list */
@@ -75,6 +100,15 @@ struct zc_extension {
             uint64_t n_wrong;                   /* of them wrong; 0 is success */
             char text[ZC_EXTENSION_TEXT_BYTES]; /* the first wrong run, for people */
         } result;
+        struct { /* how long the last steps took at the destination */
+            uint64_t barrier_ns;
+            uint64_t load_ns;
+            uint64_t verify_ns;
+        } ready;
+        struct {
+            uint64_t writes; /* by the guest, in all its life */
+            uint64_t gap_ns; /* longest time that a writer of it was stopped; 0: not known */
+        } observed;
     };
 };
 

@@ -102,7 +102,7 @@ void zc_multifd_packet_encode(const struct zc_multifd_packet *packet,
     }
 }
 
-static bool check_flags(uint32_t flags, GError **error)
+static bool check_flags(uint32_t flags, uint32_t allowed, GError **error)
 {
     for (size_t i = 0; i < G_N_ELEMENTS(refused_flags); i++) {
         if (flags & refused_flags[i].flag) {
@@ -111,9 +111,9 @@ static bool check_flags(uint32_t flags, GError **error)
                             refused_flags[i].name, flags);
         }
     }
-    if (flags & ~(uint32_t)ZC_MULTIFD_SYNC) {
+    if (flags & ~allowed) {
         return zc_error(error, ZCMIG_ERROR_PROTOCOL,
-                        "multifd packet: got flags 0x%x, allowed are 0x%x", flags, ZC_MULTIFD_SYNC);
+                        "multifd packet: got flags 0x%x, allowed are 0x%x", flags, allowed);
     }
     return true;
 }
@@ -142,10 +142,11 @@ static bool check_counts(const uint8_t *in, GError **error)
     return true;
 }
 
-bool zc_multifd_packet_decode(const uint8_t in[static ZC_MULTIFD_HEADER_BYTES],
-                              struct zc_multifd_packet *packet_out, GError **error)
+static bool decode(const uint8_t *in, uint32_t allowed_flags, struct zc_multifd_packet *packet_out,
+                   GError **error)
 {
-    if (!check_magic(in, "packet", error) || !check_flags(zc_get_u32(in + PACKET_FLAGS), error) ||
+    if (!check_magic(in, "packet", error) ||
+        !check_flags(zc_get_u32(in + PACKET_FLAGS), allowed_flags, error) ||
         !check_counts(in, error)) {
         return false;
     }
@@ -175,6 +176,28 @@ bool zc_multifd_packet_decode(const uint8_t in[static ZC_MULTIFD_HEADER_BYTES],
                             i, packet_out->block, offset, ZC_WIRE_PAGE_BYTES);
         }
         packet_out->offsets[i] = offset;
+    }
+    return true;
+}
+
+bool zc_multifd_packet_decode(const uint8_t in[static ZC_MULTIFD_HEADER_BYTES],
+                              struct zc_multifd_packet *packet_out, GError **error)
+{
+    return decode(in, ZC_MULTIFD_SYNC, packet_out, error);
+}
+
+bool zc_multifd_packet_decode_pull(const uint8_t in[static ZC_MULTIFD_HEADER_BYTES],
+                                   struct zc_multifd_packet *packet_out, GError **error)
+{
+    if (!decode(in, ZC_MULTIFD_SYNC | ZC_MULTIFD_PULL, packet_out, error)) {
+        return false;
+    }
+    bool is_pull = packet_out->flags & ZC_MULTIFD_PULL;
+    if (is_pull != (packet_out->n_normal > 0)) {
+        return zc_error(error, ZCMIG_ERROR_PROTOCOL,
+                        "multifd packet: got %u normal pages with flags 0x%x; by the route pull, "
+                        "packets that have some must have 0x%x, and no others",
+                        packet_out->n_normal, packet_out->flags, ZC_MULTIFD_PULL);
     }
     return true;
 }

@@ -29,7 +29,15 @@
 
 enum zc_multifd_flags {
     ZC_MULTIFD_SYNC = 0x01,
+    /* Ours, far from QEMU's: no payload follows; the receiver fetches the normal pages itself. */
+    ZC_MULTIFD_PULL = 0x40000000,
 };
+
+/*
+ * What the receiver answers on the channel, one byte, to a SYNC of this route when it has fetched all
+ * pages that the channel listed since the last one; to a SYNC without any it answers nothing.
+ */
+#define ZC_MULTIFD_PULL_ACK UINT8_C(0x06)
 
 struct zc_multifd_init {
     uint8_t uuid[16];
@@ -37,7 +45,7 @@ struct zc_multifd_init {
 };
 
 struct zc_multifd_packet {
-    uint32_t flags; /* ZC_MULTIFD_SYNC or 0 */
+    uint32_t flags; /* of enum zc_multifd_flags */
     uint32_t n_normal;
     uint32_t n_zero;
     uint64_t packet_num;
@@ -65,6 +73,13 @@ void zc_multifd_packet_encode(const struct zc_multifd_packet *packet,
  */
 bool zc_multifd_packet_decode(const uint8_t in[static ZC_MULTIFD_HEADER_BYTES],
                               struct zc_multifd_packet *packet_out, GError **error);
+
+/*
+ * The same in a session whose route is pull: every packet with normal pages has ZC_MULTIFD_PULL,
+ * and no other has.  zc_multifd_packet_decode refuses that flag.
+ */
+bool zc_multifd_packet_decode_pull(const uint8_t in[static ZC_MULTIFD_HEADER_BYTES],
+                                   struct zc_multifd_packet *packet_out, GError **error);
 
 /* Whether every offset of @packet is that of a whole page in a block of @used_bytes. */
 bool zc_multifd_packet_check(const struct zc_multifd_packet *packet, uint64_t used_bytes,

@@ -20,6 +20,9 @@
 #include <glib.h>
 
 #define ZC_STREAM_NAME_BYTES 256
+/* The device section of a guest of zcmig's: u32 length and as many bytes of state. */
+#define ZC_STREAM_GUEST_NAME "zcmig-guest"
+#define ZC_STREAM_GUEST_VERSION 1u
 /* No event but a command's needs more bytes at once than this; a command may have 64 KiB of data.
  */
 #define ZC_STREAM_EVENT_BYTES_MAX (65535 + 16)

@@ -2,7 +2,7 @@
 noinst_bench = tests/bench/make-image tests/bench/measure
 EXTRA_PROGRAMS += $(noinst_bench)
 CLEANFILES += $(noinst_bench)
-EXTRA_DIST += tests/bench/run
+EXTRA_DIST += tests/bench/run tests/bench/route
 
 # BENCHFLAGS: options of tests/bench/run, for example --size=1024 --only=copiers
 bench: all $(noinst_bench)

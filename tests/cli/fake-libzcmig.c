@@ -9,6 +9,7 @@
  *     refused     there is no session: zcmig_send_new and zcmig_recv_new fail
  *     wait        runs until it is cancelled, and says "running" on stderr once it can be
  *     deaf        the same, but cancelling does nothing
+ *     live        completes the move of a live guest
  *
  * With $ZC_FAKE_ECHO the options that arrived are printed on stderr.
  */
@@ -59,11 +60,23 @@ void zcmig_set_verbosity(unsigned int level)
     }
 }
 
+const char *zcmig_route_name(enum zcmig_route route)
+{
+    static const char *const names[] = { "socket", "pull" };
+    return names[route];
+}
+
 const char *zcmig_state_name(enum zcmig_state state)
 {
     static const char *const names[] = { "setup",     "active", "verifying",
                                          "completed", "failed", "cancelled" };
     return names[state];
+}
+
+const char *zcmig_guest_place_name(enum zcmig_guest_place place)
+{
+    static const char *const names[] = { "none", "runs", "paused", "gone", "in-doubt" };
+    return names[place];
 }
 
 void zcmig_send_options_init(struct zcmig_send_options *options)
@@ -75,6 +88,8 @@ void zcmig_send_options_init(struct zcmig_send_options *options)
         .merge_pages = true,
         .connect_timeout_ms = 30000,
         .stall_timeout_ms = 30000,
+        .downtime_limit_ms = 300,
+        .run_for_ms = 1000,
     };
 }
 
@@ -85,6 +100,7 @@ void zcmig_recv_options_init(struct zcmig_recv_options *options)
         .populate = true,
         .accept_timeout_ms = -1,
         .stall_timeout_ms = 30000,
+        .run_for_ms = 1000,
     };
 }
 
@@ -104,13 +120,19 @@ zcmig_session *zcmig_send_new(const struct zcmig_send_options *options, GError *
 {
     if (g_getenv("ZC_FAKE_ECHO")) {
         fprintf(stderr,
-                "source=%s destination=%s channels=%u zerocopy=%d verify=%d "
+                "source=%s destination=%s channels=%u zerocopy=%d engine=%d verify=%d "
                 "max_bandwidth=%" G_GUINT64_FORMAT " connect_timeout_ms=%" G_GINT64_FORMAT
-                " stall_timeout_ms=%" G_GINT64_FORMAT " packet_pages=%u merge_pages=%d uuid=%s\n",
+                " stall_timeout_ms=%" G_GINT64_FORMAT " packet_pages=%u merge_pages=%d uuid=%s"
+                " route=%d plain=%d\n",
                 options->source, options->destination, options->channels, (int)options->zerocopy,
-                (int)options->verify, options->max_bandwidth, options->connect_timeout_ms,
+                (int)options->engine, (int)options->verify, options->max_bandwidth, options->connect_timeout_ms,
                 options->stall_timeout_ms, options->packet_pages, options->merge_pages,
-                options->uuid ? options->uuid : "-");
+                options->uuid ? options->uuid : "-", (int)options->route, options->plain);
+        fprintf(stderr,
+                "downtime_limit_ms=%" G_GINT64_FORMAT " timeout_ms=%" G_GINT64_FORMAT
+                " timeout_policy=%d auto_converge=%d tracker=%d run_for_ms=%" G_GINT64_FORMAT "\n",
+                options->downtime_limit_ms, options->timeout_ms, (int)options->timeout_policy,
+                options->auto_converge, (int)options->tracker, options->run_for_ms);
     }
     return session_new(true, error);
 }
@@ -127,6 +149,7 @@ zcmig_session *zcmig_recv_new(const struct zcmig_recv_options *options, GError *
                 options->max_ram_bytes, options->channels, (int)options->verify, options->populate,
                 options->allow_wildcard, options->accept_timeout_ms, options->stall_timeout_ms,
                 options->uuid ? options->uuid : "-");
+        fprintf(stderr, "run_for_ms=%" G_GINT64_FORMAT "\n", options->run_for_ms);
     }
     return session_new(false, error);
 }
@@ -193,6 +216,27 @@ void zcmig_session_cancel(zcmig_session *session)
     }
 }
 
+static struct zcmig_live_stats live_stats(bool sending)
+{
+    return (struct zcmig_live_stats){
+        .guest = sending ? ZCMIG_GUEST_GONE : ZCMIG_GUEST_RUNS,
+        .tracker = "scan",
+        .n_iterations = 3,
+        .remaining_bytes = 0,
+        .downtime = { .estimate_ns = 11000000,
+                      .actual_ns = 12500000,
+                      .observed_ns = 13000000,
+                      .last_send_ns = 10000000,
+                      .device_state_ns = 2500000 },
+        .n_kept = 2,
+        .kept = { { .pages = 1000, .estimate_ns = INT64_MAX },
+                  { .pages = 20, .dirty_pages_per_s = 25600, .bandwidth = 1 << 30,
+                    .estimate_ns = 11000000, .throttle_percent = 20 } },
+        .checked = !sending,
+        .guest_writes = 1234,
+    };
+}
+
 void zcmig_session_get_stats(zcmig_session *session, struct zcmig_stats *stats)
 {
     uint64_t normal = session->state == ZCMIG_STATE_COMPLETED ? 750 : 300;
@@ -211,6 +255,9 @@ void zcmig_session_get_stats(zcmig_session *session, struct zcmig_stats *stats)
         .peer_is_zcmig = true,
         .n_channels = 2,
     };
+    if (scenario_is("live")) {
+        stats->live = live_stats(session->sending);
+    }
     stats->verified_pages = session->state == ZCMIG_STATE_COMPLETED ? PAGES : 0;
     stats->mismatched_pages = scenario_is("mismatch") ? 42 : 0;
     for (unsigned int i = 0; i < stats->n_channels; i++) {
@@ -229,6 +276,8 @@ void zcmig_session_get_stats(zcmig_session *session, struct zcmig_stats *stats)
             .drain_ns = 1500000,
             .zerocopy_state = "paused-copied",
             .zerocopy_reason = "the kernel copies on loopback",
+            .engine = "zerocopy",
+            .engine_reason = "io_uring is forbidden here",
         };
     }
 }
@@ -259,7 +308,7 @@ zcmig_manifest *zcmig_manifest_new_from_source(const char *uri, unsigned int thr
 {
     if (!g_str_has_prefix(uri, "file:")) {
         g_set_error(error, ZCMIG_ERROR, ZCMIG_ERROR_USAGE,
-                    "source: got '%s', allowed is file:IMAGE", uri);
+                    "source: got '%s', allowed are file:IMAGE, dir:SNAPSHOT and guest:SIZE", uri);
         return NULL;
     }
     return manifest_new("source", uri, threads);

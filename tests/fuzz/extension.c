@@ -36,6 +36,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
         ZC_MUST(message.manifest.n_digests <= ZC_EXTENSION_DIGESTS_MAX);
         ZC_MUST(encoded->len == length && memcmp(encoded->data, bytes, length) == 0);
         again.manifest.digests = message.manifest.digests;
+    } else if (message.type == ZC_EXTENSION_SESSION) {
+        ZC_MUST(message.session.n_bases <= ZC_EXTENSION_BASES_MAX);
+        ZC_MUST(encoded->len == length && memcmp(encoded->data, bytes, length) == 0);
+        again.session.bases = message.session.bases;
     } else if (message.type == ZC_EXTENSION_FAIL) {
         must_be_text(message.fail.text);
     } else if (message.type == ZC_EXTENSION_RESULT) {

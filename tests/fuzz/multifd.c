@@ -52,6 +52,22 @@ static void run_packet(const uint8_t *bytes, uint64_t used_bytes)
     }
 }
 
+/* The same header in a session of the route pull. */
+static void run_pull_packet(const uint8_t *bytes)
+{
+    struct zc_multifd_packet packet;
+    GError *error = NULL;
+
+    if (!zc_multifd_packet_decode_pull(bytes, &packet, &error)) {
+        ZC_MUST(error && g_utf8_validate(error->message, -1, NULL));
+        g_error_free(error);
+        return;
+    }
+    ZC_MUST((packet.flags & ZC_MULTIFD_PULL) == (packet.n_normal ? ZC_MULTIFD_PULL : 0));
+    ZC_MUST(packet.n_normal <= ZC_MULTIFD_PAGES);
+    ZC_MUST(packet.n_zero <= ZC_MULTIFD_PAGES - packet.n_normal);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 {
     struct input *input = g_new0(struct input, 1);
@@ -59,6 +75,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
     memcpy(input, bytes, MIN(length, sizeof(*input)));
     run_init(input->init);
     run_packet(input->header, zc_get_u64(input->used_bytes));
+    run_pull_packet(input->header);
     g_free(input);
     return 0;
 }

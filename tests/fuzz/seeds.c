@@ -282,6 +282,12 @@ static void write_extensions(void)
     };
 
     write_extension("session", &message);
+    message.session.live = true;
+    write_extension("session-live", &message);
+    message.session.route = ZC_SESSION_ROUTE_PULL;
+    message.session.n_bases = 2;
+    message.session.bases = digests;
+    write_extension("session-pull", &message);
     message = (struct zc_extension){
         .type = ZC_EXTENSION_MANIFEST,
         .manifest = { .block = 1, .first_page = 8000, .n_digests = 3, .digests = digests }
@@ -298,10 +304,18 @@ static void write_extensions(void)
     message = (struct zc_extension){ .type = ZC_EXTENSION_RESULT,
                                      .result = { .n_pages = 100, .n_wrong = 1, .text = "mem" } };
     write_extension("result", &message);
-    write_seed("extension", "bad-type", RAW("\6"));
+    message = (struct zc_extension){ .type = ZC_EXTENSION_READY,
+                                     .ready = { .barrier_ns = 1, .load_ns = 2, .verify_ns = 3 } };
+    write_extension("ready", &message);
+    message = (struct zc_extension){ .type = ZC_EXTENSION_RUN };
+    write_extension("run", &message);
+    message = (struct zc_extension){ .type = ZC_EXTENSION_OBSERVED,
+                                     .observed = { .writes = 1234, .gap_ns = 29000000 } };
+    write_extension("observed", &message);
+    write_seed("extension", "bad-type", RAW("\11"));
     write_seed("extension", "bad-empty", RAW(""));
     write_seed("extension", "bad-session", RAW("\1short"));
-    write_seed("extension", "bad-verify", RAW("\1aaaaaaaaaaaaaaaa\0\1\3\0\0\0\0\0\0\0\0"));
+    write_seed("extension", "bad-verify", RAW("\1aaaaaaaaaaaaaaaa\0\1\3\0\0\0\0\0\0\0\0\0\0"));
     write_seed("extension", "bad-count", RAW("\2\0\0\0\0\0\0\0\0\0\0\0\0\xff\xff\xff\xff"));
     write_seed("extension", "bad-first-page",
                RAW("\2\0\0\0\0\xff\xff\xff\xff\xff\xff\xff\xff\0\0\0\1aaaaaaaa"));

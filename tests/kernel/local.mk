@@ -9,7 +9,7 @@ ZC_TEST_KERNEL = \
 	tests/kernel/small-control-buffer-loses-the-note
 check_PROGRAMS += $(ZC_TEST_KERNEL)
 TESTS += $(ZC_TEST_KERNEL)
-EXTRA_DIST += tests/kernel/fact.h
+EXTRA_DIST += tests/kernel/fact.h tests/lib/rights.h
 tests_kernel_calls_are_numbered_when_they_succeed_CPPFLAGS = $(ZC_TEST_NETNS_CPPFLAGS)
 tests_kernel_calls_are_numbered_when_they_succeed_LDADD = $(ZC_TEST_NETNS_LIBS)
 tests_kernel_copied_bit_of_merged_note_is_the_first_CPPFLAGS = $(ZC_TEST_NETNS_CPPFLAGS)
@@ -27,5 +27,6 @@ tests_kernel_small_control_buffer_loses_the_note_LDADD = $(ZC_TEST_NETNS_LIBS)
 
 check_PROGRAMS += tests/kernel/track-uffd-semantics
 TESTS += tests/kernel/track-uffd-semantics
+tests_kernel_track_uffd_semantics_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
 tests_kernel_track_uffd_semantics_LDADD = src/guest/libguest.la src/mem/libmem.la \
 	src/base/libbase.la

@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "guest/track.h"
+#include "lib/rights.h"
 
 #define PAGES 64u
 #define RAM_BYTES (PAGES * ZC_PAGE_BYTES)
@@ -121,8 +122,9 @@ static void no_privilege_is_needed(void)
     if (child == 0) {
         /* Changing the user makes a process undumpable, and /proc/self root's: not tracking's
          * affair, so it is set back. */
-        if (setgid(65534) < 0 || setuid(65534) < 0 || prctl(PR_SET_DUMPABLE, 1) < 0) {
-            _exit(geteuid() == 0 ? 1 : 77);
+        bool had_rights = geteuid() == 0;
+        if (!zc_drop_rights() || prctl(PR_SET_DUMPABLE, 1) < 0) {
+            _exit(had_rights ? 1 : 77);
         }
         zc_tracker_free(tracker);
         tracker = zc_tracker_new(ZC_TRACKER_SCAN, NULL, NULL);

@@ -15,8 +15,8 @@ void rig_fill(struct rig *rig, uint8_t round)
     }
 }
 
-void rig_init(struct rig *rig, const struct fake_options *options, enum zc_zerocopy_mode mode,
-              uint32_t copied_limit, uint32_t probe_packets)
+void rig_init_engine(struct rig *rig, const struct fake_options *options,
+                     struct zc_channel_options channel_options)
 {
     *rig = (struct rig){ .fake = fake_kernel_new(options) };
     rig->net = fake_kernel_net(rig->fake);
@@ -27,16 +27,20 @@ void rig_init(struct rig *rig, const struct fake_options *options, enum zc_zeroc
                         options->memlock_pages == FAKE_NEVER ? ZC_BUDGET_UNLIMITED
                                                              : options->memlock_pages * 4096,
                         options->optmem_bytes);
-    struct zc_channel_options channel_options = {
-        .mode = mode,
-        .budget = &rig->budget,
-        .wake_fd = FAKE_WAKE_FD,
-        .copied_limit = copied_limit,
-        .probe_packets = probe_packets,
-        .first_serial = options->first_serial,
-    };
+    channel_options.budget = &rig->budget;
+    channel_options.wake_fd = FAKE_WAKE_FD;
+    channel_options.first_serial = options->first_serial;
     rig->channel = zc_channel_new(FAKE_FD, &rig->net, &channel_options);
     ck_assert_ptr_nonnull(rig->channel);
+}
+
+void rig_init(struct rig *rig, const struct fake_options *options, enum zc_zerocopy_mode mode,
+              uint32_t copied_limit, uint32_t probe_packets)
+{
+    rig_init_engine(rig, options,
+                    (struct zc_channel_options){ .mode = mode,
+                                                 .copied_limit = copied_limit,
+                                                 .probe_packets = probe_packets });
 }
 
 void rig_clear(struct rig *rig)
@@ -116,10 +120,12 @@ void rig_check(struct rig *rig)
     check_stream(rig->fake->stream, rig->expected);
     ck_assert_uint_eq(counters.packets, rig->packets);
     ck_assert_uint_eq(counters.wire_bytes, rig->expected->len);
-    ck_assert_uint_eq(counters.zerocopy.bytes + counters.copy_bytes, counters.wire_bytes);
+    ck_assert_uint_eq(counters.zerocopy.bytes + counters.copy_bytes + counters.splice_bytes,
+                      counters.wire_bytes);
     ck_assert_uint_eq(counters.zerocopy.calls, truth->calls);
     ck_assert_uint_eq(counters.zerocopy.completed, truth->calls);
     ck_assert_uint_eq(counters.copy_calls, truth->plain_calls);
+    ck_assert_uint_eq(counters.splice_calls, truth->splices);
     ck_assert_uint_le(counters.zerocopy.copied_min, truth->copied_calls);
     ck_assert_uint_ge(counters.zerocopy.copied_max, truth->copied_calls);
     ck_assert_uint_le(counters.zerocopy.notes, truth->notes_queued);

@@ -24,6 +24,9 @@ struct rig {
 /* The budget knows the fake's limits; set rig->budget anew before the first packet for a wrong one. */
 void rig_init(struct rig *rig, const struct fake_options *options, enum zc_zerocopy_mode mode,
               uint32_t copied_limit, uint32_t probe_packets);
+/* The same for any engine: mode, engine, memory_is_stable and the limits are of @channel_options. */
+void rig_init_engine(struct rig *rig, const struct fake_options *options,
+                     struct zc_channel_options channel_options);
 void rig_clear(struct rig *rig);
 
 /* New content for all pages. */

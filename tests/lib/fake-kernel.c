@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Long: one kernel; its calls share all of their state. */
 #include "config.h"
 
 #include <check.h>
@@ -42,6 +43,7 @@ struct record {
     uint64_t pages;
     unsigned int segments_left;
     bool copied;
+    bool spliced; /* no calls, no note: the bytes are read when the peer has read all of it */
     int64_t note_ns; /* INT64_MAX until all of it is acknowledged */
     GArray *pieces;
 };
@@ -66,6 +68,7 @@ void fake_options_init(struct fake_options *options)
         .sndbuf_bytes = 4 << 20,
         .memlock_pages = FAKE_NEVER,
         .optmem_bytes = 131072,
+        .pipe_pages = 256,
         .ns_per_kib = 1000,
         .stall_at_bytes = FAKE_NEVER,
         .reset_at_bytes = FAKE_NEVER,
@@ -117,6 +120,11 @@ static void complete(struct fake_kernel *fake, struct record *record)
         const struct piece *piece = &g_array_index(record->pieces, struct piece, i);
         memcpy(fake->stream->data + piece->offset, piece->memory, piece->length);
     }
+    if (record->spliced) {
+        g_queue_remove(&fake->records, record);
+        record_free(record);
+        return;
+    }
     fake->locked_pages -= record->pages;
     fake->truth.noted_calls += record->calls;
     fake->truth.copied_calls += record->copied ? record->calls : 0;
@@ -138,7 +146,9 @@ static void acknowledge(struct fake_kernel *fake)
 
     fake->queued_bytes -= segment->length;
     fake->read_bytes += segment->length;
-    if (record) {
+    if (record && record->spliced) {
+        complete(fake, record);
+    } else if (record) {
         record->copied = record->copied || chance(fake, fake->options.copied_percent);
         if (--record->segments_left == 0) {
             int64_t delay = fake->options.note_delay_ns;
@@ -241,7 +251,7 @@ static struct record *joinable_record(struct fake_kernel *fake, size_t bytes)
 {
     struct segment *last = g_queue_peek_tail(&fake->segments);
 
-    if (!last || !last->record || last->start_ns <= fake->now_ns ||
+    if (!last || !last->record || last->record->spliced || last->start_ns <= fake->now_ns ||
         last->record->bytes + bytes > RECORD_BYTES_MAX) {
         return NULL;
     }
@@ -362,6 +372,120 @@ static ssize_t fake_sendmsg(void *ctx, int fd, const struct msghdr *msg, int fla
     queue_bytes(fake, msg, bytes, record);
     fake->idle_calls = 0;
     return (ssize_t)bytes;
+}
+
+/* ---- splice */
+
+static int fake_pipe(void *ctx, int fds_out[2], int bytes)
+{
+    struct fake_kernel *fake = ctx;
+
+    (void)bytes;
+    enter(fake);
+    if (fake->options.pipe_pages == 0) {
+        return -EMFILE;
+    }
+    FAKE_CHECK(!fake->pipe, "a second pipe");
+    fake->pipe = g_array_new(FALSE, FALSE, sizeof(struct iovec));
+    fds_out[0] = FAKE_PIPE_READ_FD;
+    fds_out[1] = FAKE_PIPE_WRITE_FD;
+    return 0;
+}
+
+static void fake_close(void *ctx, int fd)
+{
+    struct fake_kernel *fake = ctx;
+
+    FAKE_CHECK(fd == FAKE_PIPE_READ_FD || fd == FAKE_PIPE_WRITE_FD, "descriptor %d", fd);
+    if (fd == FAKE_PIPE_WRITE_FD) {
+        g_array_unref(fake->pipe);
+        fake->pipe = NULL;
+    }
+}
+
+static ssize_t fake_vmsplice(void *ctx, int pipe_fd, const struct iovec *iovs, unsigned int n_iovs)
+{
+    struct fake_kernel *fake = ctx;
+    size_t taken = 0;
+
+    enter(fake);
+    FAKE_CHECK(pipe_fd == FAKE_PIPE_WRITE_FD, "descriptor %d", pipe_fd);
+    for (unsigned int i = 0; i < n_iovs; i++) {
+        struct iovec rest = iovs[i];
+        while (rest.iov_len > 0) {
+            struct iovec page = { rest.iov_base, MIN(rest.iov_len, 4096) };
+            if (fake->pipe->len == fake->options.pipe_pages) {
+                return taken > 0 ? (ssize_t)taken : -EAGAIN;
+            }
+            g_array_append_val(fake->pipe, page);
+            taken += page.iov_len;
+            rest.iov_base = (uint8_t *)rest.iov_base + page.iov_len;
+            rest.iov_len -= page.iov_len;
+        }
+    }
+    return (ssize_t)taken;
+}
+
+/* The first bytes of the pipe are gone. */
+static void consume_pipe(struct fake_kernel *fake, size_t bytes)
+{
+    while (bytes > 0) {
+        struct iovec *page = &g_array_index(fake->pipe, struct iovec, 0);
+        size_t part = MIN(bytes, page->iov_len);
+        page->iov_base = (uint8_t *)page->iov_base + part;
+        page->iov_len -= part;
+        bytes -= part;
+        if (page->iov_len == 0) {
+            g_array_remove_index(fake->pipe, 0);
+        }
+    }
+}
+
+static ssize_t fake_splice(void *ctx, int pipe_fd, int fd, size_t bytes, bool more)
+{
+    struct fake_kernel *fake = ctx;
+    size_t piped = 0;
+
+    (void)more;
+    enter(fake);
+    FAKE_CHECK(pipe_fd == FAKE_PIPE_READ_FD && fd == FAKE_FD, "descriptors %d %d", pipe_fd, fd);
+    if (fake->dead) {
+        fake->socket_error = 0;
+        return -EPIPE;
+    }
+    for (guint i = 0; i < fake->pipe->len; i++) {
+        piped += g_array_index(fake->pipe, struct iovec, i).iov_len;
+    }
+    FAKE_CHECK(bytes <= piped, "splice of %zu bytes, %zu in the pipe", bytes, piped);
+    uint64_t space = fake->options.sndbuf_bytes - MIN(fake->queued_bytes, fake->options.sndbuf_bytes);
+    if (space == 0 || chance(fake, fake->options.lie_percent)) {
+        return -EAGAIN;
+    }
+    bytes = MIN(bytes, space);
+    if (chance(fake, fake->options.short_percent)) {
+        bytes = 1 + (size_t)(g_rand_double(fake->rand) * (double)(bytes - 1));
+    }
+    struct record *record = g_new0(struct record, 1);
+    record->spliced = true;
+    record->note_ns = INT64_MAX;
+    record->pieces = g_array_new(FALSE, FALSE, sizeof(struct piece));
+    g_queue_push_tail(&fake->records, record);
+    struct msghdr msg = { .msg_iov = (struct iovec *)(void *)fake->pipe->data };
+    queue_bytes(fake, &msg, bytes, record);
+    consume_pipe(fake, bytes);
+    fake->truth.splices++;
+    fake->idle_calls = 0;
+    return (ssize_t)bytes;
+}
+
+static int fake_unsent(void *ctx, int fd, int *bytes_out)
+{
+    struct fake_kernel *fake = ctx;
+
+    enter(fake);
+    FAKE_CHECK(fd == FAKE_FD, "descriptor %d", fd);
+    *bytes_out = (int)fake->queued_bytes;
+    return 0;
 }
 
 /* ---- recvmsg of the error queue */
@@ -533,6 +657,11 @@ static const struct zc_net_ops fake_ops = {
     .poll = fake_poll,
     .getsockopt = fake_getsockopt,
     .setsockopt = fake_setsockopt,
+    .pipe = fake_pipe,
+    .close = fake_close,
+    .vmsplice = fake_vmsplice,
+    .splice = fake_splice,
+    .unsent = fake_unsent,
     .now_ns = fake_now_ns,
 };
 

@@ -28,6 +28,8 @@
 
 #define FAKE_FD 1000
 #define FAKE_WAKE_FD 1001
+#define FAKE_PIPE_READ_FD 1002
+#define FAKE_PIPE_WRITE_FD 1003
 #define FAKE_NEVER UINT64_MAX
 
 struct fake_options {
@@ -39,6 +41,7 @@ struct fake_options {
     uint64_t sndbuf_bytes;
     uint64_t memlock_pages;     /* FAKE_NEVER: unlimited */
     uint64_t optmem_bytes;
+    unsigned int pipe_pages;    /* 0: there are no pipes to be had */
     int64_t ns_per_kib;         /* how fast the peer reads */
     int64_t note_delay_ns;      /* a note comes up to this long after the peer's ACK */
     bool reorder;               /* notes may overtake each other */
@@ -57,6 +60,7 @@ struct fake_truth {
     uint64_t sendmsgs; /* with any result */
     uint64_t calls;    /* successful zero-copy ones */
     uint64_t plain_calls;
+    uint64_t splices;
     uint64_t noted_calls;
     uint64_t copied_calls; /* of them */
     uint64_t notes_queued;
@@ -77,6 +81,7 @@ struct fake_kernel {
     GQueue segments;
     GQueue records;
     GQueue errors;
+    GArray *pipe; /* struct iovec, a page or a part of one each; NULL: not open */
     uint32_t next_serial;
     uint64_t queued_bytes;
     uint64_t read_bytes; /* by the peer */

@@ -45,6 +45,11 @@ struct zc_meddler {
     _Atomic uint64_t cut_after;
     _Atomic bool cut_reset;
     _Atomic uint64_t stall_after;
+    _Atomic uint64_t bytes_back;
+    _Atomic uint64_t cut_back_after;
+    _Atomic uint64_t call_after;
+    void (*call)(void *data);
+    void *call_data;
     _Atomic bool stopping;
 };
 
@@ -81,6 +86,11 @@ static bool account(struct link *link, size_t n)
     struct zc_meddler *meddler = link->meddler;
     uint64_t total = atomic_fetch_add(&meddler->bytes, n) + n;
 
+    uint64_t call_after = atomic_load(&meddler->call_after);
+    if (total >= call_after &&
+        atomic_compare_exchange_strong(&meddler->call_after, &call_after, UINT64_MAX)) {
+        meddler->call(meddler->call_data);
+    }
     if (total >= atomic_load(&meddler->cut_after)) {
         g_mutex_lock(&meddler->lock);
         cut_all(meddler);
@@ -179,6 +189,21 @@ static gpointer run_forward(gpointer data)
     return NULL;
 }
 
+/* False once the connections are cut. */
+static bool account_back(struct link *link, size_t n)
+{
+    struct zc_meddler *meddler = link->meddler;
+    uint64_t total = atomic_fetch_add(&meddler->bytes_back, n) + n;
+
+    if (total < atomic_load(&meddler->cut_back_after)) {
+        return true;
+    }
+    g_mutex_lock(&meddler->lock);
+    cut_all(meddler);
+    g_mutex_unlock(&meddler->lock);
+    return false;
+}
+
 static gpointer run_backward(gpointer data)
 {
     struct link *link = data;
@@ -186,7 +211,7 @@ static gpointer run_backward(gpointer data)
     ssize_t n;
 
     while ((n = recv(link->destination_fd, bytes, sizeof(bytes), 0)) > 0 &&
-           write_all(link->source_fd, bytes, (size_t)n)) {
+           account_back(link, (size_t)n) && write_all(link->source_fd, bytes, (size_t)n)) {
     }
     shutdown(link->source_fd, SHUT_WR);
     return NULL;
@@ -235,6 +260,8 @@ struct zc_meddler *zc_meddler_start(const char *destination, zc_meddle_fn meddle
     meddler->data = data;
     atomic_init(&meddler->cut_after, UINT64_MAX);
     atomic_init(&meddler->stall_after, UINT64_MAX);
+    atomic_init(&meddler->cut_back_after, UINT64_MAX);
+    atomic_init(&meddler->call_after, UINT64_MAX);
     g_mutex_init(&meddler->lock);
     meddler->listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     ck_assert_int_eq(bind(meddler->listen_fd, (struct sockaddr *)&address, length), 0);
@@ -259,6 +286,31 @@ void zc_meddler_cut_after(struct zc_meddler *meddler, uint64_t bytes, bool reset
 void zc_meddler_stall_after(struct zc_meddler *meddler, uint64_t bytes)
 {
     atomic_store(&meddler->stall_after, bytes);
+}
+
+void zc_meddler_cut_back_after(struct zc_meddler *meddler, uint64_t bytes)
+{
+    atomic_store(&meddler->cut_back_after, bytes);
+}
+
+void zc_meddler_call_after(struct zc_meddler *meddler, uint64_t bytes, void (*call)(void *data),
+                           void *data)
+{
+    meddler->call = call;
+    meddler->call_data = data;
+    atomic_store(&meddler->call_after, bytes);
+}
+
+uint64_t zc_meddler_bytes_back(struct zc_meddler *meddler)
+{
+    return atomic_load(&meddler->bytes_back);
+}
+
+void zc_meddler_narrow(struct zc_meddler *meddler, int bytes)
+{
+    /* Accepted sockets inherit it. */
+    ck_assert_int_eq(
+        setsockopt(meddler->listen_fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes)), 0);
 }
 
 uint64_t zc_meddler_bytes(struct zc_meddler *meddler)

@@ -4,7 +4,6 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <glib/gstdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -62,6 +61,9 @@ void zc_pair_start_sender(struct zc_pair *pair, const char *via)
     }
     pair->sender = zcmig_send_new(&pair->send, &error);
     ck_assert_msg(pair->sender != NULL, "sender: %s", error ? error->message : "");
+    if (pair->prepare) {
+        pair->prepare(pair->sender, pair->prepare_data);
+    }
     pair->send_thread = g_thread_new("sender", run_sender, pair);
 }
 
@@ -130,27 +132,4 @@ bool zc_pair_same_files(const char *a, const char *b)
            g_mapped_file_get_length(file_a) == g_mapped_file_get_length(file_b) &&
            memcmp(g_mapped_file_get_contents(file_a), g_mapped_file_get_contents(file_b),
                   g_mapped_file_get_length(file_a)) == 0;
-}
-
-char *zc_pair_make_dir(void)
-{
-    /* Short, since UNIX sockets live here too; tmpfs where there is one. */
-    char *dir = g_strdup(g_file_test("/dev/shm", G_FILE_TEST_IS_DIR) ? "/dev/shm/zcmig-XXXXXX"
-                                                                     : "/tmp/zcmig-XXXXXX");
-    ck_assert_ptr_nonnull(g_mkdtemp(dir));
-    return dir;
-}
-
-void zc_pair_remove_dir(char *dir)
-{
-    GDir *entries = g_dir_open(dir, 0, NULL);
-    const char *name;
-
-    while (entries && (name = g_dir_read_name(entries))) {
-        g_autofree char *path = g_build_filename(dir, name, NULL);
-        g_remove(path);
-    }
-    g_clear_pointer(&entries, g_dir_close);
-    g_rmdir(dir);
-    g_free(dir);
 }

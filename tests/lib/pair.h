@@ -20,6 +20,9 @@ struct zc_pair {
     /* set before zc_pair_start; init fills in the defaults, tcp on a free port */
     struct zcmig_send_options send;
     struct zcmig_recv_options recv;
+    /* looks into the source's end before it runs; NULL: none */
+    void (*prepare)(zcmig_session *sender, void *data);
+    void *prepare_data;
     /* after zc_pair_start */
     zcmig_session *sender;
     zcmig_session *receiver;
@@ -51,9 +54,6 @@ void zc_pair_run(struct zc_pair *pair);
 char *zc_pair_make_image(const char *dir, uint64_t n_pages, uint64_t seed);
 /* Whether two files are the same to the byte. */
 bool zc_pair_same_files(const char *a, const char *b);
-/* A directory of its own for one test, and what removes it with everything in it. */
-char *zc_pair_make_dir(void);
-void zc_pair_remove_dir(char *dir);
 
 /* -------------------------------------------------------------------- meddler */
 
@@ -72,7 +72,15 @@ const char *zc_meddler_address(struct zc_meddler *meddler);
 void zc_meddler_cut_after(struct zc_meddler *meddler, uint64_t bytes, bool reset);
 /* Take nothing more from the source after so many bytes, but keep the connections. */
 void zc_meddler_stall_after(struct zc_meddler *meddler, uint64_t bytes);
+/* The same cut, after so many bytes of all from the destination. */
+void zc_meddler_cut_back_after(struct zc_meddler *meddler, uint64_t bytes);
+/* Calls @call once, after so many bytes of all from the source, before the last are passed on. */
+void zc_meddler_call_after(struct zc_meddler *meddler, uint64_t bytes, void (*call)(void *data),
+                           void *data);
+/* Connections from now on hold no more than so many bytes that were not taken off them. */
+void zc_meddler_narrow(struct zc_meddler *meddler, int bytes);
 uint64_t zc_meddler_bytes(struct zc_meddler *meddler);
+uint64_t zc_meddler_bytes_back(struct zc_meddler *meddler);
 void zc_meddler_stop(struct zc_meddler *meddler);
 
 #endif

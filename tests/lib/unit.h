@@ -15,7 +15,12 @@
 /* The seed of this run: from $ZC_SEED, else drawn; printed by zc_unit_main. */
 uint64_t zc_unit_seed(void);
 
-/* Runs the suite; returns main's exit code. */
+/* A new directory, short enough for UNIX sockets; on tmpfs where there is one. */
+char *zc_unit_make_dir(void);
+/* Removes it with all in it, and frees the name. */
+void zc_unit_remove_dir(char *dir);
+
+/* Runs the suite and removes what directories failed tests left; returns main's exit code. */
 int zc_unit_main(Suite *suite);
 
 /* Fails unless @error is of code @expected and its message contains @part; clears it. */

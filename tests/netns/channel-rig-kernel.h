@@ -11,14 +11,24 @@
 #define PACKET_BYTES (512u * 1024)
 #define HEADER_BYTES 1344u
 
-static inline struct zc_channel *open_channel(int fd, enum zc_zerocopy_mode mode,
-                                              struct zc_budget *budget)
+static inline struct zc_channel *open_engine(int fd, enum zc_engine_kind engine, bool stable,
+                                             enum zc_zerocopy_mode mode, struct zc_budget *budget)
 {
-    struct zc_channel_options options = { .mode = mode, .budget = budget, .wake_fd = -1 };
+    struct zc_channel_options options = { .mode = mode,
+                                          .engine = engine,
+                                          .memory_is_stable = stable,
+                                          .budget = budget,
+                                          .wake_fd = -1 };
     struct zc_channel *channel = zc_channel_new(fd, &zc_net_kernel, &options);
 
     netns_check(channel, "zc_channel_new");
     return channel;
+}
+
+static inline struct zc_channel *open_channel(int fd, enum zc_zerocopy_mode mode,
+                                              struct zc_budget *budget)
+{
+    return open_engine(fd, ZC_ENGINE_AUTO, false, mode, budget);
 }
 
 /* One packet: a header of zeros and @bytes of @memory. */

@@ -19,7 +19,7 @@ static void check_ends_at(int64_t begin_ns, int ret)
                 (long long)took_ms);
 }
 
-static void stalled(enum zc_zerocopy_mode mode)
+static void stalled(enum zc_engine_kind engine, enum zc_zerocopy_mode mode)
 {
     uint8_t *memory = netns_memory(PACKET_BYTES, 1);
     struct zc_budget budget;
@@ -27,7 +27,7 @@ static void stalled(enum zc_zerocopy_mode mode)
 
     netns_tcp_pair("127.0.0.1", &sender, &receiver);
     zc_budget_init(&budget);
-    struct zc_channel *channel = open_channel(sender, mode, &budget);
+    struct zc_channel *channel = open_engine(sender, engine, true, mode, &budget);
     ret = send_packet(channel, memory, PACKET_BYTES, 5000);
     netns_check(ret == 0, "send: %d", ret);
     int64_t begin = zc_clock_now_ns();
@@ -57,8 +57,11 @@ static void stalled(enum zc_zerocopy_mode mode)
 int main(void)
 {
     netns_enter("netns");
-    stalled(ZC_ZEROCOPY_OFF);
-    stalled(ZC_ZEROCOPY_AUTO);
-    stalled(ZC_ZEROCOPY_ON);
+    stalled(ZC_ENGINE_AUTO, ZC_ZEROCOPY_OFF);
+    stalled(ZC_ENGINE_AUTO, ZC_ZEROCOPY_AUTO);
+    stalled(ZC_ENGINE_AUTO, ZC_ZEROCOPY_ON);
+    /* where it is not to be had, zero-copy once more */
+    stalled(ZC_ENGINE_IO_URING, ZC_ZEROCOPY_ON);
+    stalled(ZC_ENGINE_SPLICE, ZC_ZEROCOPY_ON);
     return 0;
 }

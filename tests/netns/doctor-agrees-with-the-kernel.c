@@ -23,6 +23,7 @@
 
 #include "doctor/diagnose.h"
 #include "doctor/oracle.h"
+#include "lib/rights.h"
 #include "lib/unit.h"
 
 #define FAR "192.0.2.2"
@@ -258,7 +259,7 @@ START_TEST(without_rights_the_missing_right_is_named)
 {
     enter_namespace();
     start_tap("sink0", ETH_P_ALL, TAP_PLAIN, false);
-    ck_assert_int_eq(setresuid(65534, 65534, 65534), 0);
+    ck_assert(zc_drop_rights());
     zcmig_diagnosis *diagnosis = zc_diagnosis_new();
     const struct zcmig_path *path = examine(diagnosis, FAR);
     const struct zcmig_finding *finding = find(path, "packet-tap");

@@ -4,6 +4,8 @@ tests_lib_libnetns_la_SOURCES = tests/lib/netns.c tests/lib/netns.h
 tests_lib_libnetns_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
 
 ZC_TEST_NETNS = \
+	tests/netns/bench-tells-who-copied \
+	tests/netns/channel-every-engine-delivers \
 	tests/netns/channel-knows-who-copied \
 	tests/netns/channel-memory-lives-until-noted \
 	tests/netns/channel-stalled-peer-times-out \
@@ -13,6 +15,10 @@ TESTS += $(ZC_TEST_NETNS)
 EXTRA_DIST += tests/netns/channel-rig-kernel.h
 ZC_TEST_NETNS_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
 ZC_TEST_NETNS_LIBS = tests/lib/libnetns.la src/send/libsend.la src/net/libnet.la src/base/libbase.la
+tests_netns_bench_tells_who_copied_CPPFLAGS = $(ZC_TEST_NETNS_CPPFLAGS)
+tests_netns_bench_tells_who_copied_LDADD = src/bench/libbench.la $(ZC_TEST_NETNS_LIBS)
+tests_netns_channel_every_engine_delivers_CPPFLAGS = $(ZC_TEST_NETNS_CPPFLAGS)
+tests_netns_channel_every_engine_delivers_LDADD = $(ZC_TEST_NETNS_LIBS)
 tests_netns_channel_knows_who_copied_CPPFLAGS = $(ZC_TEST_NETNS_CPPFLAGS)
 tests_netns_channel_knows_who_copied_LDADD = $(ZC_TEST_NETNS_LIBS)
 tests_netns_channel_memory_lives_until_noted_CPPFLAGS = $(ZC_TEST_NETNS_CPPFLAGS)
@@ -21,3 +27,10 @@ tests_netns_channel_stalled_peer_times_out_CPPFLAGS = $(ZC_TEST_NETNS_CPPFLAGS)
 tests_netns_channel_stalled_peer_times_out_LDADD = $(ZC_TEST_NETNS_LIBS)
 tests_netns_channel_unprivileged_memlock_CPPFLAGS = $(ZC_TEST_NETNS_CPPFLAGS)
 tests_netns_channel_unprivileged_memlock_LDADD = $(ZC_TEST_NETNS_LIBS)
+
+# The real command, as nobody.
+ZC_TEST_NETNS_COMMAND = \
+	tests/netns/zcmig-report-agrees-with-the-kernel \
+	tests/netns/zcmig-streams-whatever-the-memlock-limit
+TESTS += $(ZC_TEST_NETNS_COMMAND)
+dist_check_SCRIPTS += $(ZC_TEST_NETNS_COMMAND) tests/netns/functions

@@ -24,7 +24,7 @@ static char *output;
 
 static void setup(void)
 {
-    dir = zc_pair_make_dir();
+    dir = zc_unit_make_dir();
     image = zc_pair_make_image(dir, PAGES, zc_unit_seed());
     source = g_strdup_printf("file:%s", image);
     output = g_build_filename(dir, "output.img", NULL);
@@ -32,7 +32,7 @@ static void setup(void)
 
 static void teardown(void)
 {
-    zc_pair_remove_dir(dir);
+    zc_unit_remove_dir(dir);
     g_free(image);
     g_free(source);
     g_free(output);

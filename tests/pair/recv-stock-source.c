@@ -29,7 +29,7 @@ static struct zc_peer peer;
 
 static void setup(void)
 {
-    dir = zc_pair_make_dir();
+    dir = zc_unit_make_dir();
     output = g_build_filename(dir, "output.img", NULL);
     zc_pair_init(&pair, NULL, output);
 }
@@ -38,7 +38,7 @@ static void teardown(void)
 {
     zc_peer_stop(&peer);
     zc_pair_clear(&pair);
-    zc_pair_remove_dir(dir);
+    zc_unit_remove_dir(dir);
     g_free(output);
 }
 

@@ -1,7 +1,13 @@
 # The real command at both ends.
 ZC_SESSION_TESTS = \
+	tests/session/bench-over-every-way \
 	tests/session/command-streams-an-image \
 	tests/session/failure-names-its-cause \
-	tests/session/signal-ends-both-ends
+	tests/session/killed-end-is-noticed \
+	tests/session/live-guest-between-processes \
+	tests/session/missing-resource-is-named \
+	tests/session/page-changed-after-its-digest-is-a-mismatch \
+	tests/session/signal-ends-both-ends \
+	tests/session/wrong-peer-is-told-apart
 TESTS += $(ZC_SESSION_TESTS)
-dist_check_SCRIPTS += $(ZC_SESSION_TESTS) tests/session/functions
+dist_check_SCRIPTS += $(ZC_SESSION_TESTS) tests/session/functions tests/session/peer

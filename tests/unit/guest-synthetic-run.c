@@ -367,10 +367,11 @@ START_TEST(a_lost_dirty_bit_is_a_stale_page_there)
         struct zc_synthetic_report report;
         uint64_t lost = 0;
         copy_live(move.source, move.tracker, &move.copy, &move.dirty);
-        zc_synthetic_step(move.guest, 1);
         struct zc_range all = { .n_pages = (uint32_t)move.dirty.n_pages };
         copy_dirty(&move.dirty, &move.source->ram, &move.copy);
         zc_bitmap_clear_range(&move.dirty, 0, move.dirty.n_pages);
+        /* After that copy: a page of it that is written now would be there already. */
+        zc_synthetic_step(move.guest, 1);
         ck_assert_int_eq(zc_tracker_harvest(move.tracker, &all, &move.dirty), 2);
         zc_bitmap_next_run(&move.dirty, 0, &lost);
         zc_bitmap_clear_range(&move.dirty, lost, 1);

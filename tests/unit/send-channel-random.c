@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <sys/socket.h>
 
 #include "lib/channel-rig.h"
 #include "lib/unit.h"
@@ -76,6 +77,24 @@ static void shift_foreign_pages(struct rig *rig, GRand *rand)
     }
 }
 
+/* A channel of any engine; splice over TCP with the promise that it needs. */
+static void draw_channel(GRand *rand, struct rig *rig, struct fake_options *options,
+                         enum zc_zerocopy_mode mode)
+{
+    bool splices = often(rand, 25);
+
+    options->domain = splices && often(rand, 70) ? AF_UNIX : options->domain;
+    options->pipe_pages = (unsigned int)between(rand, 0, 20);
+    rig_init_engine(rig, options,
+                    (struct zc_channel_options){
+                        .mode = mode,
+                        .engine = splices ? ZC_ENGINE_SPLICE : ZC_ENGINE_AUTO,
+                        .memory_is_stable = true,
+                        .copied_limit = (uint32_t)between(rand, 0, 8),
+                        .probe_packets = (uint32_t)between(rand, 1, 6),
+                    });
+}
+
 /* The peer keeps reading, so everything arrives, by whatever means. */
 static void scenario_arrives(GRand *rand)
 {
@@ -84,8 +103,7 @@ static void scenario_arrives(GRand *rand)
     unsigned int rounds = (unsigned int)between(rand, 1, 3);
 
     draw_kernel(rand, &options);
-    rig_init(&rig, &options, often(rand, 70) ? ZC_ZEROCOPY_AUTO : ZC_ZEROCOPY_ON,
-             (uint32_t)between(rand, 0, 8), (uint32_t)between(rand, 1, 6));
+    draw_channel(rand, &rig, &options, often(rand, 70) ? ZC_ZEROCOPY_AUTO : ZC_ZEROCOPY_ON);
     if (often(rand, 30)) { /* a budget that knows nothing */
         zc_budget_init_from(&rig.budget, ZC_BUDGET_UNLIMITED, 0);
     }
@@ -125,7 +143,7 @@ static void scenario_ends(GRand *rand)
         options.stall_at_bytes = FAKE_NEVER;
         options.reset_keeps_notes = often(rand, 50);
     }
-    rig_init(&rig, &options, ZC_ZEROCOPY_AUTO, 0, 0);
+    draw_channel(rand, &rig, &options, ZC_ZEROCOPY_AUTO);
     if (how == 2) {
         rig.fake->wake_at_ns = rig.fake->now_ns + (int64_t)between(rand, 0, 100) * ZC_NS_PER_MS;
     }

@@ -24,6 +24,7 @@ static struct zc_extension example(int which)
         message.session.n_channels = 4;
         message.session.verify = ZC_VERIFY_BEFORE;
         message.session.exact_bytes = UINT64_C(0x100000001);
+        message.session.live = true;
         break;
     case ZC_EXTENSION_MANIFEST:
         message.manifest.block = 3;
@@ -42,6 +43,17 @@ static struct zc_extension example(int which)
         message.result.n_pages = 77;
         message.result.n_wrong = 2;
         strcpy(message.result.text, "block 'pc.ram', offset 0x1000: 2 pages differ");
+        break;
+    case ZC_EXTENSION_READY:
+        message.ready.barrier_ns = 1;
+        message.ready.load_ns = UINT64_C(0x7fffffffffffffff);
+        message.ready.verify_ns = 3;
+        break;
+    case ZC_EXTENSION_RUN:
+        break;
+    case ZC_EXTENSION_OBSERVED:
+        message.observed.writes = UINT64_C(0xfedcba9876543210);
+        message.observed.gap_ns = 29000000;
         break;
     }
     return message;
@@ -69,7 +81,7 @@ END_TEST
 
 START_TEST(message_has_its_length)
 {
-    static const guint lengths[] = { 0, 28, 33, 9, 18, 62 };
+    static const guint lengths[] = { 0, 30, 33, 9, 18, 62, 25, 1, 17 };
     struct zc_extension message = example(_i);
     GByteArray *bytes = g_byte_array_new();
 
@@ -84,7 +96,7 @@ END_TEST
 START_TEST(message_that_is_cut_or_too_long_is_refused)
 {
     struct zc_extension message = example(_i), again;
-    static const guint fixed_bytes[] = { 0, 28, 33, 9, 2, 17 };
+    static const guint fixed_bytes[] = { 0, 30, 33, 9, 2, 17, 25, 1, 17 };
     GByteArray *bytes = g_byte_array_new();
 
     zc_extension_put(bytes, &message);
@@ -96,7 +108,7 @@ START_TEST(message_that_is_cut_or_too_long_is_refused)
         zc_unit_expect_error(&error, ZCMIG_ERROR_PROTOCOL, "extension");
         g_free(exact);
     }
-    if (message.type <= ZC_EXTENSION_MANIFEST_END) {
+    if (message.type <= ZC_EXTENSION_MANIFEST_END || message.type >= ZC_EXTENSION_READY) {
         GError *error = NULL;
 
         zc_append_u8(bytes, 0);
@@ -151,12 +163,19 @@ static const struct {
     const char *part;
 } rejections[] = {
     { RAW(""), "empty message" },
-    { RAW("\0"), "got message type 0, allowed are 1 to 5" },
-    { RAW("\6"), "got message type 6" },
-    { RAW("\1aaaaaaaaaaaaaaaa\1\1\0\0\0\0\0\0\0\0\0"), "got 257 channels, allowed are 256" },
-    { RAW("\1aaaaaaaaaaaaaaaa\0\1\3\0\0\0\0\0\0\0\0"), "got verify mode 3, allowed are 0 to 2" },
-    { RAW("\1aaaaaaaaaaaaaaaa\0\1\0\x80\0\0\0\0\0\0\0"),
+    { RAW("\0"), "got message type 0, allowed are 1 to 8" },
+    { RAW("\11"), "got message type 9" },
+    { RAW("\1aaaaaaaaaaaaaaaa\1\1\0\0\0\0\0\0\0\0\0\0\0"), "got 257 channels, allowed are 256" },
+    { RAW("\1aaaaaaaaaaaaaaaa\0\1\3\0\0\0\0\0\0\0\0\0\0"), "got verify mode 3, allowed are 0 to 2" },
+    { RAW("\1aaaaaaaaaaaaaaaa\0\1\0\x80\0\0\0\0\0\0\0\0\0"),
       "got an image of 0x8000000000000000 bytes" },
+    { RAW("\1aaaaaaaaaaaaaaaa\0\1\0\0\0\0\0\0\0\0\0\2\0"), "got 2 for a live guest" },
+    { RAW("\1aaaaaaaaaaaaaaaa\0\1\0\0\0\0\0\0\0\0\0\0\2"), "got route 2, allowed are 0 to 1" },
+    { RAW("\1aaaaaaaaaaaaaaaa\0\1\0\0\0\0\0\0\0\0\0\0\1"),
+      "got 0 addresses of blocks, allowed are 1 to 1024" },
+    { RAW("\1aaaaaaaaaaaaaaaa\0\1\0\0\0\0\0\0\0\0\0\0\0aaaaaaaa"),
+      "got 1 addresses of blocks, allowed are none" },
+    { RAW("\1aaaaaaaaaaaaaaaa\0\1\0\0\0\0\0\0\0\0\0\0\1aaaaaaaabbb"), "has 3 bytes too many" },
     { RAW("\2\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"), "got 0 digests, allowed are 1 to 8000" },
     { RAW("\2\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x1f\x41"), "got 8001 digests" },
     { RAW("\2\0\0\0\0\0\0\0\0\0\0\0\0\xff\xff\xff\xff"), "got 4294967295 digests" },
@@ -170,6 +189,10 @@ static const struct {
           "aaaaaaa"),
       "got 7 bytes of digests, allowed are 8" },
     { RAW("\4\x0d"), "got code 13, allowed are 0 to 12" },
+    { RAW("\6\0\0\0\0\0\0\0\0\x80\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"),
+      "READY: got a time over 2^63 ns" },
+    { RAW("\10\0\0\0\0\0\0\0\0\x80\0\0\0\0\0\0\0"),
+      "OBSERVED: got a time over 2^63 ns" },
 };
 
 START_TEST(message_that_breaks_a_rule_is_refused)
@@ -190,17 +213,41 @@ START_TEST(every_backward_message_fits_the_return_path)
 }
 END_TEST
 
+START_TEST(route_pull_has_addresses)
+{
+    struct zc_extension message = example(ZC_EXTENSION_SESSION), again;
+    uint8_t bases[8 * (ZC_EXTENSION_BASES_MAX + 1)];
+    GByteArray *bytes = g_byte_array_new();
+    GError *error = NULL;
+
+    memset(bases, 0x12, sizeof(bases));
+    message.session.route = ZC_SESSION_ROUTE_PULL;
+    message.session.n_bases = ZC_EXTENSION_BASES_MAX;
+    message.session.bases = bases;
+    zc_extension_put(bytes, &message);
+    ck_assert(zc_extension_decode(bytes->data, bytes->len, &again, NULL));
+    ck_assert_uint_eq(again.session.route, ZC_SESSION_ROUTE_PULL);
+    ck_assert_uint_eq(again.session.n_bases, ZC_EXTENSION_BASES_MAX);
+    ck_assert_mem_eq(again.session.bases, bases, 8 * ZC_EXTENSION_BASES_MAX);
+    g_byte_array_append(bytes, bases, 8);
+    ck_assert(!zc_extension_decode(bytes->data, bytes->len, &again, &error));
+    zc_unit_expect_error(&error, ZCMIG_ERROR_PROTOCOL, "got 1025 addresses");
+    g_byte_array_unref(bytes);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("wire-extension");
     TCase *tcase = tcase_create("extension");
 
     tcase_add_loop_test(tcase, message_comes_back_the_same, ZC_EXTENSION_SESSION,
-                        ZC_EXTENSION_RESULT + 1);
+                        ZC_EXTENSION_OBSERVED + 1);
     tcase_add_loop_test(tcase, message_has_its_length, ZC_EXTENSION_SESSION,
-                        ZC_EXTENSION_RESULT + 1);
+                        ZC_EXTENSION_OBSERVED + 1);
     tcase_add_loop_test(tcase, message_that_is_cut_or_too_long_is_refused, ZC_EXTENSION_SESSION,
-                        ZC_EXTENSION_RESULT + 1);
+                        ZC_EXTENSION_OBSERVED + 1);
+    tcase_add_test(tcase, route_pull_has_addresses);
     tcase_add_test(tcase, text_is_cut_by_the_encoder_and_cleaned_by_the_decoder);
     tcase_add_test(tcase, digests_may_be_appended_by_the_caller);
     tcase_add_loop_test(tcase, message_that_breaks_a_rule_is_refused, 0, G_N_ELEMENTS(rejections));

@@ -165,6 +165,42 @@ START_TEST(qemu_7_2_leaves_everything_stale_in_an_empty_packet)
 }
 END_TEST
 
+START_TEST(lists_of_the_route_pull_have_their_flag_and_nothing_else_has)
+{
+    static const struct {
+        uint32_t flags, n_normal, n_zero;
+        const char *part; /* NULL: it is right */
+    } cases[] = {
+        { ZC_MULTIFD_PULL, 2, 1, NULL },
+        { ZC_MULTIFD_PULL | ZC_MULTIFD_SYNC, 2, 0, NULL },
+        { ZC_MULTIFD_SYNC, 0, 0, NULL },
+        { 0, 0, 3, NULL },
+        { 0, 1, 0, "got 1 normal pages with flags 0x0" },
+        { ZC_MULTIFD_PULL, 0, 1, "got 0 normal pages with flags 0x40000000" },
+        { ZC_MULTIFD_PULL | 0x80, 1, 0, "got flags 0x40000080, allowed are 0x40000001" },
+        { ZC_MULTIFD_PULL | 0x04, 1, 0, "zstd" },
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        struct zc_multifd_packet packet = packet_example();
+        uint8_t bytes[ZC_MULTIFD_HEADER_BYTES];
+        GError *error = NULL;
+
+        packet.flags = cases[i].flags;
+        packet.n_normal = cases[i].n_normal;
+        packet.n_zero = cases[i].n_zero;
+        zc_multifd_packet_encode(&packet, bytes);
+        bool good = zc_multifd_packet_decode_pull(bytes, &packet, &error);
+        ck_assert_msg(good == !cases[i].part, "case %zu", i);
+        if (good) {
+            ck_assert_uint_eq(packet.flags, cases[i].flags);
+        } else {
+            zc_unit_expect_error(&error, error->code, cases[i].part);
+        }
+    }
+}
+END_TEST
+
 static const struct {
     size_t at;
     uint32_t value;
@@ -180,6 +216,7 @@ static const struct {
     { 8, 0x20, ZCMIG_ERROR_UNSUPPORTED, "qatzip" },
     { 8, 0x40, ZCMIG_ERROR_UNSUPPORTED, "device state" },
     { 8, 0x80, ZCMIG_ERROR_PROTOCOL, "got flags 0x80, allowed are 0x1" },
+    { 8, 0x40000000, ZCMIG_ERROR_PROTOCOL, "got flags 0x40000000, allowed are 0x1" },
     { 8, 0x80000001, ZCMIG_ERROR_PROTOCOL, "got flags 0x80000001" },
     { 12, 129, ZCMIG_ERROR_PROTOCOL, "got room for 129 pages, allowed are 128" },
     { 12, 1, ZCMIG_ERROR_PROTOCOL, "got 2 normal pages, allowed are 1" },
@@ -258,6 +295,7 @@ int main(void)
     tcase_add_test(tcase, sync_packet_has_no_room_for_pages);
     tcase_add_test(tcase, random_packets_come_back_the_same);
     tcase_add_test(tcase, qemu_7_2_puts_sync_on_data);
+    tcase_add_test(tcase, lists_of_the_route_pull_have_their_flag_and_nothing_else_has);
     tcase_add_test(tcase, qemu_7_2_leaves_everything_stale_in_an_empty_packet);
     tcase_add_loop_test(tcase, packet_that_breaks_a_rule_is_refused, 0, G_N_ELEMENTS(rejections));
     tcase_add_test(tcase, name_needs_a_nul);

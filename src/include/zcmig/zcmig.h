@@ -34,26 +34,71 @@ enum zcmig_zerocopy {
     ZCMIG_ZEROCOPY_ON,   /* keep asking even when the kernel copies */
 };
 
+/* How pages get into a socket; one that cannot be had here is replaced by ZEROCOPY or COPY. */
+enum zcmig_engine {
+    ZCMIG_ENGINE_AUTO, /* zero-copy where it works, else copy; the default */
+    ZCMIG_ENGINE_COPY,
+    ZCMIG_ENGINE_ZEROCOPY, /* sendmsg with MSG_ZEROCOPY */
+    ZCMIG_ENGINE_IO_URING, /* io_uring's SENDMSG_ZC */
+    ZCMIG_ENGINE_SPLICE,   /* vmsplice and splice; over TCP for RAM that stands still only */
+};
+
 enum zcmig_verify {
     ZCMIG_VERIFY_OFF,
     ZCMIG_VERIFY_AFTER,  /* the manifest follows once the destination has the RAM; the default */
     ZCMIG_VERIFY_BEFORE, /* the destination compares before it says that it has it */
 };
 
+/* How the pages get from process to process. */
+enum zcmig_route {
+    ZCMIG_ROUTE_SOCKET, /* over the channels; the default */
+    /*
+     * On one host, over a unix: address: the channels carry lists of pages, and the destination
+     * fetches them from the source's memory, with one copy (process_vm_readv).  The kernel has to
+     * let it: as a rule both run as the same user.
+     */
+    ZCMIG_ROUTE_PULL,
+};
+
+/* "socket", "pull". */
+const char *zcmig_route_name(enum zcmig_route route);
+
+/* How the pages are found that a live guest writes. */
+enum zcmig_tracker {
+    ZCMIG_TRACKER_AUTO,  /* scan where the kernel has it, else fault; the default */
+    ZCMIG_TRACKER_SCAN,  /* PAGEMAP_SCAN, Linux 6.7 */
+    ZCMIG_TRACKER_FAULT, /* a thread resolves each first write, Linux 5.7 */
+};
+
+/* What becomes of a live guest that cannot be moved within its downtime limit. */
+enum zcmig_timeout_policy {
+    ZCMIG_TIMEOUT_CANCEL,     /* it stays where it is; the default */
+    ZCMIG_TIMEOUT_SWITCHOVER, /* it is moved, and stands still for longer */
+};
+
 /* ----------------------------------------------------------------- options */
 
 struct zcmig_send_options {
-    const char *source;      /* URI: file:IMAGE */
+    const char *source;      /* URI: file:IMAGE dir:SNAPSHOT guest:SIZE[,...] */
     const char *destination; /* URI: tcp:HOST:PORT unix:PATH vsock:CID:PORT fd:N null: */
     unsigned int channels;   /* 1 to ZCMIG_CHANNELS_MAX; 0: as many as CPUs, 8 at most */
     enum zcmig_zerocopy zerocopy;
+    enum zcmig_engine engine;
     enum zcmig_verify verify;
     bool plain;              /* no channels: pages on the main connection, for a peer without multifd */
+    enum zcmig_route route;  /* the destination follows it */
     uint64_t max_bandwidth;  /* bytes/s over all channels; 0: no limit */
     int64_t connect_timeout_ms;
     int64_t stall_timeout_ms; /* give up when the peer takes nothing for so long */
     unsigned int packet_pages; /* 1 to 128: pages in a packet */
     bool merge_pages;        /* adjacent pages in one iovec; false only to measure what it saves */
+    /* of a live guest */
+    int64_t downtime_limit_ms; /* switch over when it would stand still no longer; 0 to 3600000 */
+    int64_t timeout_ms;        /* for the whole migration; 0: as long as it gets better */
+    enum zcmig_timeout_policy timeout_policy;
+    bool auto_converge;        /* slow the guest down when it writes faster than it can be sent */
+    enum zcmig_tracker tracker;
+    int64_t run_for_ms;        /* a guest that stays runs on for so long; then its RAM is checked */
     const char *uuid;        /* of the session, 36 characters; NULL: a random one */
 };
 
@@ -66,6 +111,7 @@ struct zcmig_recv_options {
     enum zcmig_verify verify; /* OFF: record no digests, whatever the peer would send */
     bool populate;           /* make memory resident ahead of the data; false only to measure */
     bool allow_wildcard;     /* listen on every address without TLS */
+    int64_t run_for_ms;      /* a live guest that came runs for so long; then its RAM is checked */
     int64_t accept_timeout_ms; /* for the first connection; -1: wait for ever */
     int64_t stall_timeout_ms;
     const char *uuid;        /* accept this session only; NULL: the first that comes */
@@ -96,6 +142,9 @@ const char *zcmig_session_get_address(zcmig_session *session);
  * Runs the whole transfer and returns whether it succeeded.  Call once.  Blocks; its own threads
  * are joined when it returns.  On failure the source is as it was, and the output does not exist
  * (or is as it was).  Errors: any code of enum zcmig_error_code.
+ *
+ * A live guest runs at one end only: on failure it runs on at the source, unless it had been handed
+ * over already; live.guest of the statistics says where it is.
  */
 bool zcmig_session_run(zcmig_session *session, GError **error);
 
@@ -138,6 +187,69 @@ struct zcmig_channel_stats {
     uint64_t in_flight_bytes_max;
     const char *zerocopy_state;  /* "active", "not-asked", "not-supported", "paused-copied", ... */
     const char *zerocopy_reason; /* why not, for people; "" when there is nothing to say */
+    uint64_t splice_calls;
+    uint64_t splice_bytes;
+    const char *engine;          /* "copy", "zerocopy", "io_uring", "splice", or "none" for null: */
+    const char *engine_reason;   /* why not the one that was asked for, or "" */
+};
+
+/* Where a live guest is.  At any moment it runs at one end at most. */
+enum zcmig_guest_place {
+    ZCMIG_GUEST_NONE,     /* the RAM stands still, or has not come yet */
+    ZCMIG_GUEST_RUNS,     /* here */
+    ZCMIG_GUEST_PAUSED,   /* here, on its way */
+    ZCMIG_GUEST_GONE,     /* it runs at the destination */
+    ZCMIG_GUEST_IN_DOUBT, /* paused here for good: the destination may run it, and cannot be asked */
+};
+
+/* "none", "runs", "paused", "gone", "in-doubt". */
+const char *zcmig_guest_place_name(enum zcmig_guest_place place);
+
+/*
+ * Why the guest stood still, by the clock of the source: from its pause to the word that it runs at
+ * the destination.  The parts sum up to actual_ns.
+ */
+struct zcmig_downtime {
+    int64_t estimate_ns; /* when the switchover was decided; of parts that were not in sight less */
+    int64_t actual_ns;   /* 0: there was no switchover */
+    int64_t observed_ns; /* by the guest itself: between two writes; 0: not known */
+    int64_t stop_ns;
+    int64_t last_harvest_ns;
+    int64_t last_send_ns;
+    int64_t drain_ns;
+    int64_t barrier_ns;
+    int64_t device_state_ns;
+    int64_t verify_ns; /* of ZCMIG_VERIFY_BEFORE */
+    int64_t resume_ns;
+};
+
+struct zcmig_iteration {
+    uint64_t pages;             /* that it had to send */
+    uint64_t sent_bytes;
+    int64_t took_ns;            /* until the destination had placed them */
+    int64_t harvest_ns;         /* of the harvest after it */
+    uint64_t bandwidth;         /* bytes per second, as the estimate took it */
+    uint64_t dirty_pages;       /* that the harvest after it told */
+    uint64_t dirty_pages_per_s;
+    int64_t estimate_ns;        /* of the downtime, from these; INT64_MAX: not known */
+    unsigned int throttle_percent; /* of the guest from then on */
+};
+
+#define ZCMIG_ITERATIONS_KEPT 64
+
+/* Of a live guest; all zeros without one. */
+struct zcmig_live_stats {
+    enum zcmig_guest_place guest;
+    const char *tracker;        /* source: "scan", "fault"; "" before it started */
+    uint64_t n_iterations;      /* ended */
+    uint64_t remaining_bytes;   /* of the RAM, that the destination does not have as it is now */
+    struct zcmig_downtime downtime;
+    unsigned int n_kept;        /* the last of them */
+    struct zcmig_iteration kept[ZCMIG_ITERATIONS_KEPT];
+    /* The check of the guest's own RAM against its execution state, after it ran a while. */
+    bool checked;
+    uint64_t guest_writes;
+    uint64_t guest_wrong_pages; /* torn, stale, lost, ... */
 };
 
 struct zcmig_stats {
@@ -154,6 +266,8 @@ struct zcmig_stats {
     uint64_t verified_pages;
     uint64_t mismatched_pages;
     bool peer_is_zcmig;
+    enum zcmig_route route;    /* destination: as it heard */
+    struct zcmig_live_stats live;
     unsigned int n_channels;
     struct zcmig_channel_stats channels[ZCMIG_CHANNELS_MAX];
 };
@@ -182,7 +296,7 @@ const struct zcmig_mismatch *zcmig_session_get_mismatches(zcmig_session *session
 
 typedef struct zcmig_manifest zcmig_manifest;
 
-/* Digests every page of a source (file:IMAGE) with @threads threads (0: CPUs).  Blocks. */
+/* Digests every page of @uri (file:IMAGE, dir:SNAPSHOT) with @threads threads (0: CPUs).  Blocks. */
 zcmig_manifest *zcmig_manifest_new_from_source(const char *uri, unsigned int threads,
                                                GError **error);
 zcmig_manifest *zcmig_manifest_load(const char *path, GError **error);

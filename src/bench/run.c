@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Design: packets without a header, so that a chunk is a call, from memory
+ * that never changes, so that splice may be used over TCP too.  The clock runs
+ * until the sink has closed: a channel that drained has got rid of its pages,
+ * which is not to say that the bytes arrived.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+#include "base/error.h"
+#include "bench/run.h"
+#include "net/io.h"
+
+/* What the bits of the notes amount to; a note of several calls speaks for its first. */
+static const char *verdict_of(const struct zc_channel_counters *counters)
+{
+    const struct zc_completion_counts *counts = &counters->zerocopy;
+
+    if (counters->splice_calls > 0) {
+        return "unknown"; /* nothing tells */
+    }
+    if (counts->completed == 0) {
+        return "-";
+    }
+    /* Each note that denies a copy takes one call off the upper bound. */
+    bool some_copied = counts->copied_min > 0;
+    bool some_not = counts->copied_max < counts->completed;
+    if (some_copied) {
+        return some_not ? "mixed" : "n";
+    }
+    return some_not ? "y" : "unknown";
+}
+
+static int64_t ns_of(const struct timeval *time)
+{
+    return time->tv_sec * ZC_NS_PER_S + time->tv_usec * 1000;
+}
+
+/* Sends it all: 0 or -errno. */
+static int send_all(struct zc_channel *channel, const struct zc_bench_load *load,
+                    uint64_t chunk_bytes)
+{
+    uint64_t left = load->options->bytes;
+    int64_t stall_ms = load->options->stall_timeout_ms;
+    int ret = 0;
+
+    while (ret == 0 && left > 0) {
+        struct iovec pages = { (void *)load->memory, MIN(left, chunk_bytes) };
+        zc_deadline deadline = zc_deadline_in(stall_ms);
+        uint8_t *header;
+        ret = zc_channel_header(channel, &header, deadline);
+        ret = ret < 0 ? ret : zc_channel_send(channel, 0, &pages, 1, deadline);
+        left -= pages.iov_len;
+    }
+    return ret < 0 ? ret : zc_channel_drain(channel, zc_deadline_in(stall_ms));
+}
+
+/* Says that it was all, and waits until the sink has closed: 0 or -errno. */
+static int wait_for_sink(int fd, int64_t stall_ms)
+{
+    uint8_t byte;
+
+    shutdown(fd, SHUT_WR);
+    ssize_t got = zc_io_read_some(fd, &byte, sizeof(byte), zc_deadline_in(stall_ms), -1);
+    return got > 0 ? -EPROTO : (int)got;
+}
+
+bool zc_bench_run_once(int fd, enum zc_engine_kind engine, const struct zc_bench_load *load,
+                       struct zcmig_bench_row *row, GError **error)
+{
+    const struct zc_channel_options options = { .mode = ZC_ZEROCOPY_ON,
+                                                .engine = engine,
+                                                .memory_is_stable = true,
+                                                .budget = load->budget,
+                                                .wake_fd = -1 };
+    struct zc_channel *channel = zc_channel_new(fd, &zc_net_kernel, &options);
+    struct zc_channel_counters counters;
+    struct rusage before, after;
+
+    if (!channel) {
+        return zc_error(error, ZCMIG_ERROR_FAILED, "out of memory for a channel");
+    }
+    row->used = zc_channel_engine(channel, &row->why_not);
+    getrusage(RUSAGE_THREAD, &before);
+    int64_t start = zc_clock_now_ns();
+    int ret = send_all(channel, load, row->chunk_bytes);
+    ret = ret < 0 ? ret : wait_for_sink(fd, load->options->stall_timeout_ms);
+    row->real_ns = zc_clock_now_ns() - start;
+    getrusage(RUSAGE_THREAD, &after);
+    zc_channel_counters(channel, &counters);
+    zc_channel_free(channel);
+    row->user_ns = ns_of(&after.ru_utime) - ns_of(&before.ru_utime);
+    row->sys_ns = ns_of(&after.ru_stime) - ns_of(&before.ru_stime);
+    row->bytes = counters.wire_bytes;
+    row->calls = counters.zerocopy.calls + counters.copy_calls + counters.splice_calls;
+    row->completions = counters.zerocopy.completed;
+    row->copied_min = counters.zerocopy.copied_min;
+    row->copied_max = counters.zerocopy.copied_max;
+    row->verdict = verdict_of(&counters);
+    if (ret == -ETIMEDOUT) {
+        return zc_error(error, ZCMIG_ERROR_TIMEOUT,
+                        "%s: the sink took nothing for %" G_GINT64_FORMAT " ms", row->way,
+                        load->options->stall_timeout_ms);
+    }
+    return ret == 0 || zc_error_errno(error, ZCMIG_ERROR_DISCONNECTED, ret,
+                                      "%s: failed while sending", row->way);
+}

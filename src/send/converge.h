@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * When to stop the guest.  After each iteration pre-copy knows how fast the
+ * channels carried it and how fast the guest wrote meanwhile; from both follows
+ * how long the guest would stand still if it were stopped now:
+ *
+ *     estimate = bytes that are dirty now / bandwidth + what never changes
+ *
+ * (the last harvest, the barrier, the device state, the commit: measured before
+ * RAM began).  When that is short enough, switch over; if not, send and look
+ * again; if it gets no better, slow the guest down, or give up and say why.
+ *
+ * Pure: the time and what was measured are given.  One thread.
+ */
+#ifndef ZC_SEND_CONVERGE_H
+#define ZC_SEND_CONVERGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Bandwidth is only measured by iterations of so many bytes: of less, the clock says nothing. */
+#define ZC_CONVERGE_BYTES_MIN (1u << 20)
+/* It does not converge when the estimate got no better for so long and so many iterations. */
+#define ZC_CONVERGE_PATIENCE_NS INT64_C(3000000000)
+#define ZC_CONVERGE_PATIENCE 10u
+/* Auto-converge: the guest writes so many percent less, at first, by each step, and at most. */
+#define ZC_CONVERGE_THROTTLE_FIRST 20u
+#define ZC_CONVERGE_THROTTLE_STEP 10u
+#define ZC_CONVERGE_THROTTLE_MAX 99u
+
+enum zc_converge_decision {
+    ZC_CONVERGE_ITERATE,    /* send what is dirty */
+    ZC_CONVERGE_WAIT,       /* nothing is dirty, so there is nothing to send: look again soon */
+    ZC_CONVERGE_SWITCHOVER, /* stop the guest */
+    ZC_CONVERGE_GIVE_UP,
+};
+
+struct zc_converge_options {
+    int64_t limit_ns;   /* how long the guest may stand still */
+    int64_t timeout_ns; /* for all of it; 0: none */
+    bool force;         /* in the end switch over, however long it takes, instead of giving up */
+    bool throttle;      /* auto-converge */
+};
+
+struct zc_converge {
+    /* set before start */
+    struct zc_converge_options options;
+    int64_t start_ns;
+    int64_t fixed_ns; /* of a switchover, whatever is dirty; its harvest not included */
+    /* measured; both are sums that fade, so that recent iterations weigh more */
+    double sent_bytes;
+    double sent_ns;
+    /* of the last harvest */
+    uint64_t dirty_bytes;
+    uint64_t dirty_bytes_per_s;
+    int64_t harvest_ns;
+    int64_t estimate_ns; /* INT64_MAX: not known yet */
+    /* what it came to */
+    uint64_t iterations;
+    uint64_t last_dirty_bytes;
+    unsigned int n_grown; /* harvests in a row that were not clearly smaller than the one before */
+    unsigned int throttle_percent;
+    int64_t best_ns; /* the shortest estimate, and when it was seen */
+    int64_t best_at_ns;
+    unsigned int n_stale; /* decisions since */
+    bool forced;          /* the switchover breaks the limit */
+    bool timed_out;
+};
+
+void zc_converge_init(struct zc_converge *converge, const struct zc_converge_options *options,
+                      int64_t fixed_ns, int64_t now_ns);
+
+/* An iteration carried @bytes in @took_ns, until the destination had placed them. */
+void zc_converge_sent(struct zc_converge *converge, uint64_t bytes, int64_t took_ns);
+
+/* A harvest told @dirty_bytes, written in @since_ns, and took @took_ns.  Makes the estimate. */
+void zc_converge_harvested(struct zc_converge *converge, uint64_t dirty_bytes, int64_t since_ns,
+                           int64_t took_ns);
+
+/* What to do with what was harvested.  May raise throttle_percent. */
+enum zc_converge_decision zc_converge_decide(struct zc_converge *converge, int64_t now_ns);
+
+/* Bytes per second; 0: not known yet. */
+uint64_t zc_converge_bandwidth(const struct zc_converge *converge);
+
+/* The numbers that show why it gave up, or what was forced: for people.  The caller frees. */
+char *zc_converge_explain(const struct zc_converge *converge, int64_t now_ns);
+
+#endif

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "send/harvest.h"
+
+#define RANGE_PAGES_MAX (1u << 20)
+
+void zc_harvest_init(struct zc_harvest *harvest, const struct zc_ram *ram)
+{
+    *harvest = (struct zc_harvest){ .ram = ram };
+    harvest->blocks = g_new0(struct zc_bitmap, ram->n_blocks);
+    for (uint32_t i = 0; i < ram->n_blocks; i++) {
+        zc_bitmap_init(&harvest->blocks[i], zc_block_pages(&ram->blocks[i]));
+    }
+}
+
+void zc_harvest_clear(struct zc_harvest *harvest)
+{
+    for (uint32_t i = 0; harvest->blocks && i < harvest->ram->n_blocks; i++) {
+        zc_bitmap_clear(&harvest->blocks[i]);
+    }
+    g_clear_pointer(&harvest->blocks, g_free);
+}
+
+int zc_harvest_take(struct zc_harvest *harvest, struct zc_tracker *tracker)
+{
+    uint64_t n_pages = 0;
+
+    for (uint32_t block = 0; block < harvest->ram->n_blocks; block++) {
+        struct zc_bitmap *dirty = &harvest->blocks[block];
+        for (uint64_t page = 0; page < dirty->n_pages; page += RANGE_PAGES_MAX) {
+            struct zc_range range = {
+                .block = block,
+                .first_page = page,
+                .n_pages = (uint32_t)MIN(dirty->n_pages - page, (uint64_t)RANGE_PAGES_MAX),
+            };
+            int64_t ret = zc_tracker_harvest(tracker, &range, dirty);
+            if (ret < 0) {
+                return (int)ret;
+            }
+        }
+        n_pages += zc_bitmap_count(dirty);
+    }
+    harvest->n_pages = n_pages;
+    return 0;
+}
+
+static bool give_block(struct zc_harvest *harvest, uint32_t block, zc_iterate_fn fn, void *data)
+{
+    struct zc_bitmap *dirty = &harvest->blocks[block];
+    uint64_t first = 0, n;
+
+    while ((n = zc_bitmap_next_run(dirty, first, &first))) {
+        struct zc_range range = {
+            .block = block,
+            .first_page = first,
+            .n_pages = (uint32_t)MIN(n, (uint64_t)RANGE_PAGES_MAX),
+        };
+        zc_bitmap_clear_range(dirty, first, range.n_pages);
+        harvest->n_pages -= range.n_pages;
+        first += range.n_pages;
+        if (!fn(&range, data)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool zc_harvest_give(struct zc_harvest *harvest, zc_iterate_fn fn, void *data)
+{
+    for (uint32_t block = 0; block < harvest->ram->n_blocks; block++) {
+        if (!give_block(harvest, block, fn, data)) {
+            return false;
+        }
+    }
+    return true;
+}

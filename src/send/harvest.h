@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The first arrow of a live source: dirty bits -> page ranges.
+ *
+ *     tracker --take--> bitmap of each block --give--> runs of pages, bits cleared
+ *
+ * Take clears what the tracker knows before any of these pages is read, so a
+ * page that is written later is told again (the first of the four orders).
+ * What was taken and not given yet stays, so that several takes add up.
+ *
+ * One thread.
+ */
+#ifndef ZC_SEND_HARVEST_H
+#define ZC_SEND_HARVEST_H
+
+#include "guest/track.h"
+#include "mem/bitmap.h"
+#include "send/iterate.h"
+
+struct zc_harvest {
+    const struct zc_ram *ram;
+    struct zc_bitmap *blocks;
+    uint64_t n_pages; /* that are set */
+};
+
+/* @ram outlives it. */
+void zc_harvest_init(struct zc_harvest *harvest, const struct zc_ram *ram);
+void zc_harvest_clear(struct zc_harvest *harvest);
+
+/* Adds what @tracker tells.  Returns 0, or -errno of zc_tracker_harvest. */
+int zc_harvest_take(struct zc_harvest *harvest, struct zc_tracker *tracker);
+
+/* Gives every run to @fn, its bits cleared before.  False when @fn stopped it. */
+bool zc_harvest_give(struct zc_harvest *harvest, zc_iterate_fn fn, void *data);
+
+#endif

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Design: threads take ranges off one counter; each writes entries of its own
+ * pages only, so there is nothing to lock.
+ */
+#include "config.h"
+
+#include <stdatomic.h>
+
+#include "send/iterate.h"
+#include "session/digest.h"
+
+#define RANGE_PAGES 1024u
+
+struct digest_job {
+    struct zc_source *source;
+    struct zc_manifest *manifest;
+    GArray *ranges;
+    _Atomic uint32_t next;
+};
+
+static bool add_range(const struct zc_range *range, void *data)
+{
+    g_array_append_val((GArray *)data, *range);
+    return true;
+}
+
+static gpointer digest_ranges(gpointer data)
+{
+    struct digest_job *job = data;
+    uint32_t index;
+
+    while ((index = atomic_fetch_add(&job->next, 1)) < job->ranges->len) {
+        const struct zc_range *range = &g_array_index(job->ranges, struct zc_range, index);
+        if (job->source->ops->will_need) {
+            job->source->ops->will_need(job->source, range);
+        }
+        zc_manifest_digest_range(job->manifest, &job->source->ram, range);
+    }
+    return NULL;
+}
+
+static void digest_all(struct digest_job *job, unsigned int n_threads)
+{
+    GThread *threads[ZC_DIGEST_THREADS_MAX];
+
+    /* The caller is the first of them; a thread that cannot be had only makes it slower. */
+    for (unsigned int i = 1; i < n_threads; i++) {
+        threads[i] = g_thread_try_new("zcmig-digest", digest_ranges, job, NULL);
+    }
+    digest_ranges(job);
+    for (unsigned int i = 1; i < n_threads; i++) {
+        if (threads[i]) {
+            g_thread_join(threads[i]);
+        }
+    }
+}
+
+unsigned int zc_digest_threads(void)
+{
+    return MIN(g_get_num_processors(), ZC_DIGEST_THREADS_MAX);
+}
+
+struct zc_manifest *zc_digest_source(struct zc_source *source, unsigned int threads, GError **error)
+{
+    struct digest_job job = { .source = source };
+
+    job.manifest = zc_manifest_new(&source->ram, error);
+    if (!job.manifest) {
+        return NULL;
+    }
+    job.manifest->exact_bytes = source->exact_bytes;
+    job.ranges = g_array_new(FALSE, FALSE, sizeof(struct zc_range));
+    zc_iterate_all(source, RANGE_PAGES, add_range, job.ranges);
+    digest_all(&job, threads);
+    g_array_unref(job.ranges);
+    if (!source->ops->check(source, error)) {
+        g_clear_pointer(&job.manifest, zc_manifest_free);
+    }
+    return job.manifest;
+}

@@ -1,0 +1,425 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Design: an iteration is over when the destination has placed its pages, not
+ * when they are in the sockets: FLUSH is followed by a PING, whose PONG comes
+ * from behind the barrier there.  So the bandwidth is what really arrived, and
+ * the switchover does not begin with full sockets in front of it.
+ *
+ * The guest's place is moved by three functions only: it is paused and handed
+ * over in precopy-switch.c, and given back in take_back().
+ */
+#include "config.h"
+
+#include <poll.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "send/iterate.h"
+#include "session/digest.h"
+#include "session/guest-check.h"
+#include "session/precopy.h"
+#include "wire/stream.h"
+
+#define PING_FIRST 16u         /* none of the hello's */
+#define PINGS 3u               /* that measure a round trip */
+#define ROUND_TRIPS 3          /* of a switchover: barrier, device state, commit */
+#define WAIT_MS 100            /* before looking again at a guest that writes nothing */
+#define RANGE_PAGES (1u << 14) /* 64 MiB: the timeout is looked at so often */
+#define SAMPLE_PAGES 1024u     /* that tell how fast this host digests */
+
+/* --------------------------------------------------------------- statistics */
+
+static int64_t ms_to_ns(int64_t ms)
+{
+    return ms * ZC_NS_PER_MS;
+}
+
+void zc_precopy_set_guest(struct zc_precopy *precopy, enum zcmig_guest_place place)
+{
+    struct zc_outgoing *out = precopy->out;
+
+    g_mutex_lock(&out->lock);
+    zc_debug("guest: %s -> %s", zcmig_guest_place_name(out->live.guest),
+             zcmig_guest_place_name(place));
+    out->live.guest = place;
+    g_mutex_unlock(&out->lock);
+}
+
+/* Of all channels: bytes, and pages. */
+static void add_up(struct zc_outgoing *out, uint64_t *bytes_out, uint64_t *pages_out)
+{
+    struct zc_sender_counters counters;
+
+    *bytes_out = *pages_out = 0;
+    for (unsigned int i = 0; i < out->options.channels; i++) {
+        zc_sender_get_counters(out->sender, i, &counters);
+        *bytes_out += counters.channel.wire_bytes;
+        *pages_out += counters.normal_pages + counters.zero_pages;
+    }
+}
+
+static void publish_begin(struct zc_precopy *precopy, uint64_t n_pages, uint64_t pages_before)
+{
+    struct zc_outgoing *out = precopy->out;
+
+    g_mutex_lock(&out->lock);
+    out->iteration_pages = n_pages;
+    out->pages_before = pages_before;
+    g_mutex_unlock(&out->lock);
+}
+
+static void publish_end(struct zc_precopy *precopy)
+{
+    struct zcmig_live_stats *live = &precopy->out->live;
+
+    g_mutex_lock(&precopy->out->lock);
+    if (live->n_kept == ZCMIG_ITERATIONS_KEPT) {
+        memmove(live->kept, live->kept + 1, (live->n_kept - 1) * sizeof(live->kept[0]));
+        live->n_kept--;
+    }
+    live->kept[live->n_kept++] = precopy->iteration;
+    live->n_iterations = precopy->converge.iterations;
+    precopy->out->iteration_pages += precopy->iteration.dirty_pages;
+    g_mutex_unlock(&precopy->out->lock);
+}
+
+/* --------------------------------------------------------------- iterations */
+
+static bool give_up(struct zc_precopy *precopy, const char *what)
+{
+    g_autofree char *numbers = zc_converge_explain(&precopy->converge, zc_clock_now_ns());
+    GError *error = NULL;
+
+    zc_error(&error, ZCMIG_ERROR_TIMEOUT, "%s, so the guest stays at the source: %s", what,
+             numbers);
+    zc_outgoing_fail(precopy->out, error);
+    return false;
+}
+
+/* Whether the time for all of it is over, and nothing but giving up follows. */
+static bool is_late(const struct zc_precopy *precopy)
+{
+    const struct zc_converge_options *options = &precopy->converge.options;
+
+    return options->timeout_ns && !options->force &&
+           zc_clock_now_ns() - precopy->converge.start_ns >= options->timeout_ns;
+}
+
+static bool put_range(const struct zc_range *range, void *data)
+{
+    struct zc_precopy *precopy = data;
+
+    if (is_late(precopy)) {
+        return give_up(precopy, "the time is over");
+    }
+    return zc_sender_put(precopy->out->sender, range);
+}
+
+/* The guest stands still: there is no time to be over any more. */
+static bool put_range_of_paused(const struct zc_range *range, void *data)
+{
+    struct zc_precopy *precopy = data;
+
+    return zc_sender_put(precopy->out->sender, range);
+}
+
+bool zc_precopy_put_pages(struct zc_precopy *precopy, bool all)
+{
+    bool paused = precopy->out->live.guest == ZCMIG_GUEST_PAUSED;
+    zc_iterate_fn put = paused ? put_range_of_paused : put_range;
+
+    return all ? zc_iterate_all(precopy->source, RANGE_PAGES, put, precopy)
+               : zc_harvest_give(&precopy->harvest, put, precopy);
+}
+
+/* A PING, and what is before it in out->out; its PONG.  When it came; 0: reported. */
+static int64_t round_trip(struct zc_precopy *precopy)
+{
+    struct zc_outgoing *out = precopy->out;
+
+    zc_return_path_expect_pong(out->return_path, precopy->ping);
+    zc_outgoing_put_ping(out, precopy->ping++);
+    return zc_outgoing_flush(out)
+               ? zc_return_path_wait_pong(out->return_path, zc_outgoing_stall_deadline(out))
+               : 0;
+}
+
+static bool send_iteration(struct zc_precopy *precopy, bool all)
+{
+    struct zc_outgoing *out = precopy->out;
+    uint64_t n_pages = all ? zc_ram_pages(&precopy->source->ram) : precopy->harvest.n_pages;
+    uint64_t bytes_before, pages_before, bytes, pages;
+    int64_t begin_ns = zc_clock_now_ns();
+
+    add_up(out, &bytes_before, &pages_before);
+    publish_begin(precopy, n_pages, pages_before);
+    zc_stream_put_section_part(out->out, zc_outgoing_ram_section_id(out));
+    if (!zc_precopy_put_pages(precopy, all) || !zc_outgoing_sync_channels(out)) {
+        return false;
+    }
+    zc_stream_put_ram_eos(out->out);
+    zc_stream_put_section_footer(out->out, zc_outgoing_ram_section_id(out));
+    int64_t end_ns = round_trip(precopy);
+    if (!end_ns) {
+        return false;
+    }
+    add_up(out, &bytes, &pages);
+    precopy->iteration = (struct zcmig_iteration){
+        .pages = n_pages,
+        .sent_bytes = bytes - bytes_before,
+        .took_ns = end_ns - begin_ns,
+    };
+    zc_converge_sent(&precopy->converge, bytes - bytes_before, end_ns - begin_ns);
+    return true;
+}
+
+bool zc_precopy_harvest(struct zc_precopy *precopy)
+{
+    GError *error = NULL;
+    int ret = zc_harvest_take(&precopy->harvest, precopy->tracker);
+
+    if (ret < 0) {
+        zc_error_errno(&error, ZCMIG_ERROR_SOURCE, ret,
+                       "cannot find the pages that the guest wrote");
+        zc_outgoing_fail(precopy->out, error);
+    }
+    return ret == 0;
+}
+
+/* Looks at the guest once, and completes the record of the iteration before. */
+static bool look(struct zc_precopy *precopy)
+{
+    struct zc_converge *converge = &precopy->converge;
+    int64_t begin_ns = zc_clock_now_ns();
+
+    if (!zc_precopy_harvest(precopy)) {
+        return false;
+    }
+    int64_t took_ns = zc_clock_now_ns() - begin_ns;
+    zc_converge_harvested(converge, precopy->harvest.n_pages * ZC_PAGE_BYTES,
+                          begin_ns - precopy->harvested_ns, took_ns);
+    precopy->harvested_ns = begin_ns;
+    precopy->iteration.harvest_ns = took_ns;
+    precopy->iteration.bandwidth = zc_converge_bandwidth(converge);
+    precopy->iteration.dirty_pages = precopy->harvest.n_pages;
+    precopy->iteration.dirty_pages_per_s = converge->dirty_bytes_per_s / ZC_PAGE_BYTES;
+    precopy->iteration.estimate_ns = converge->estimate_ns;
+    return true;
+}
+
+/* Nothing is dirty, and still the estimate is too long: an iteration would change nothing. */
+static bool wait_a_little(struct zc_precopy *precopy)
+{
+    struct pollfd wake = { .fd = precopy->out->session.cause.wake_fd, .events = POLLIN };
+
+    poll(&wake, 1, WAIT_MS);
+    return !zc_cause_is_set(&precopy->out->session.cause);
+}
+
+/* Until the guest may be stopped. */
+static bool iterate(struct zc_precopy *precopy)
+{
+    enum zc_converge_decision decision = ZC_CONVERGE_ITERATE;
+    bool all = true;
+
+    do {
+        if (decision == ZC_CONVERGE_WAIT ? !wait_a_little(precopy)
+                                         : !send_iteration(precopy, all)) {
+            return false;
+        }
+        all = false;
+        if (!look(precopy)) {
+            return false;
+        }
+        unsigned int throttle = precopy->converge.throttle_percent;
+        decision = zc_converge_decide(&precopy->converge, zc_clock_now_ns());
+        precopy->iteration.throttle_percent = precopy->converge.throttle_percent;
+        if (precopy->converge.throttle_percent != throttle) {
+            precopy->source->live->set_throttle(precopy->source,
+                                                precopy->converge.throttle_percent);
+        }
+        publish_end(precopy);
+    } while (decision == ZC_CONVERGE_ITERATE || decision == ZC_CONVERGE_WAIT);
+    if (decision == ZC_CONVERGE_GIVE_UP) {
+        return give_up(precopy,
+                       precopy->converge.timed_out ? "the time is over" : "it does not converge");
+    }
+    if (precopy->converge.forced) {
+        g_autofree char *numbers = zc_converge_explain(&precopy->converge, zc_clock_now_ns());
+        zc_warning("switching over although %s", numbers);
+    }
+    return true;
+}
+
+/* ----------------------------------------------------------------- starting */
+
+/* What a digest of all pages would take, when the guest has to wait for it. */
+static int64_t measure_verify(struct zc_precopy *precopy)
+{
+    const struct zc_block *block = &precopy->source->ram.blocks[0];
+    uint64_t n = MIN(zc_block_pages(block), (uint64_t)SAMPLE_PAGES);
+    volatile uint64_t sum = 0;
+    int64_t begin_ns = zc_clock_now_ns();
+
+    if (precopy->out->options.verify != ZCMIG_VERIFY_BEFORE) {
+        return 0;
+    }
+    for (uint64_t page = 0; page < n; page++) {
+        sum += zc_digest_page(block->host + page * ZC_PAGE_BYTES);
+    }
+    double page_ns = (double)(zc_clock_now_ns() - begin_ns) / (double)n;
+    return (int64_t)(page_ns * (double)zc_ram_pages(&precopy->source->ram) / zc_digest_threads());
+}
+
+static bool measure_round_trip(struct zc_precopy *precopy)
+{
+    int64_t sum_ns = 0;
+
+    for (unsigned int i = 0; i < PINGS; i++) {
+        int64_t begin_ns = zc_clock_now_ns();
+        int64_t end_ns = round_trip(precopy);
+        if (!end_ns) {
+            return false;
+        }
+        sum_ns += end_ns - begin_ns;
+    }
+    precopy->rtt_ns = sum_ns / PINGS;
+    return true;
+}
+
+/* RAM START until the destination is ready for pages; the tracker before the first of them. */
+static bool start(struct zc_precopy *precopy)
+{
+    struct zc_outgoing *out = precopy->out;
+    const struct zcmig_send_options *options = &out->options;
+    const struct zc_converge_options converge_options = {
+        .limit_ns = ms_to_ns(options->downtime_limit_ms),
+        .timeout_ns = ms_to_ns(options->timeout_ms),
+        .force = options->timeout_policy == ZCMIG_TIMEOUT_SWITCHOVER,
+        .throttle = options->auto_converge,
+    };
+    GError *error = NULL;
+
+    /* The first PONG comes when the destination has its memory and all channels. */
+    if (!zc_outgoing_start_ram(out) || !round_trip(precopy) || !measure_round_trip(precopy)) {
+        return false;
+    }
+    precopy->tracker = precopy->source->live->start_tracker(
+        precopy->source, (enum zc_tracker_kind)options->tracker, &error);
+    if (!precopy->tracker) {
+        zc_outgoing_fail(out, error);
+        return false;
+    }
+    g_mutex_lock(&out->lock);
+    out->live.tracker = zc_tracker_name(precopy->tracker);
+    g_mutex_unlock(&out->lock);
+    precopy->harvested_ns = zc_clock_now_ns();
+    zc_converge_init(&precopy->converge, &converge_options,
+                     ROUND_TRIPS * precopy->rtt_ns + measure_verify(precopy),
+                     precopy->harvested_ns);
+    return true;
+}
+
+/* ------------------------------------------------------------------- ending */
+
+/* The guest is ours: it runs on as it was. */
+static void take_back(struct zc_precopy *precopy)
+{
+    const struct zc_live_ops *live = precopy->source->live;
+
+    live->set_throttle(precopy->source, 0);
+    if (precopy->out->live.guest == ZCMIG_GUEST_PAUSED) {
+        live->resume(precopy->source);
+        zc_precopy_set_guest(precopy, ZCMIG_GUEST_RUNS);
+    }
+}
+
+static bool verify_after(struct zc_precopy *precopy)
+{
+    struct zc_outgoing *out = precopy->out;
+    GError *error = NULL;
+
+    if (out->options.verify != ZCMIG_VERIFY_AFTER) {
+        return true;
+    }
+    out->manifest = zc_digest_source(precopy->source, zc_digest_threads(), &error);
+    if (!out->manifest) {
+        zc_outgoing_fail(out, error);
+        return false;
+    }
+    return zc_outgoing_send_manifest(out) && zc_outgoing_hear_result(out);
+}
+
+static void hear_observed(struct zc_precopy *precopy)
+{
+    struct zc_outgoing *out = precopy->out;
+    struct zc_extension observed;
+
+    if (zc_return_path_wait_observed(out->return_path, zc_outgoing_stall_deadline(out),
+                                     &observed)) {
+        g_mutex_lock(&out->lock);
+        out->live.downtime.observed_ns = (int64_t)observed.observed.gap_ns;
+        g_mutex_unlock(&out->lock);
+    } else if (!zc_cause_is_set(&out->session.cause)) {
+        zc_warning("the destination did not say what the guest noticed of its move");
+    }
+}
+
+/* It runs there.  What is left is to hear how it went. */
+static bool conclude(struct zc_precopy *precopy)
+{
+    struct zc_outgoing *out = precopy->out;
+
+    zc_session_set_state(&out->session, ZCMIG_STATE_VERIFYING);
+    bool ok = verify_after(precopy);
+    if (ok) {
+        hear_observed(precopy);
+    }
+    g_autoptr(GError) cause = zc_cause_copy(&out->session.cause);
+    if (cause && zc_error_code(cause) == ZCMIG_ERROR_CANCELLED) {
+        zc_cause_replace(&out->session.cause,
+                         g_error_new(ZCMIG_ERROR, ZCMIG_ERROR_CANCELLED,
+                                     "cancelled when the guest ran at the destination already"));
+    }
+    return ok;
+}
+
+bool zc_precopy_run(struct zc_outgoing *out)
+{
+    struct zc_precopy precopy = { .out = out, .source = out->source, .ping = PING_FIRST };
+
+    zc_harvest_init(&precopy.harvest, &out->source->ram);
+    bool moved = start(&precopy) && iterate(&precopy) && zc_precopy_switch_over(&precopy);
+    if (precopy.tracker) {
+        precopy.source->live->stop_tracker(precopy.source, precopy.tracker);
+    }
+    if (!moved && out->live.guest != ZCMIG_GUEST_IN_DOUBT) {
+        take_back(&precopy);
+    }
+    bool ok = moved && conclude(&precopy);
+    zc_harvest_clear(&precopy.harvest);
+    return ok;
+}
+
+void zc_precopy_settle(struct zc_outgoing *out)
+{
+    struct zc_synthetic *guest = zc_synthetic_from_source(out->source);
+    struct zcmig_live_stats live = { .checked = false };
+    GError *error = NULL;
+
+    if (!guest || out->live.guest != ZCMIG_GUEST_RUNS || !out->options.run_for_ms ||
+        !zc_cause_is_set(&out->session.cause)) {
+        return;
+    }
+    poll(NULL, 0, (int)out->options.run_for_ms);
+    if (!zc_guest_check(guest, &live, &error)) {
+        zc_cause_replace(&out->session.cause, error);
+    }
+    zc_synthetic_resume(guest);
+    g_mutex_lock(&out->lock);
+    out->live.checked = live.checked;
+    out->live.guest_writes = live.guest_writes;
+    out->live.guest_wrong_pages = live.guest_wrong_pages;
+    g_mutex_unlock(&out->lock);
+}

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Scripted histories: what the guest wrote and what was sent, and what is then decided. */
+#include "config.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "lib/unit.h"
+#include "send/converge.h"
+
+#define MS ZC_NS_PER_MS
+#define S ZC_NS_PER_S
+#define MIB (UINT64_C(1) << 20)
+
+struct history {
+    struct zc_converge converge;
+    int64_t now_ns;
+};
+
+static void begin(struct history *history, struct zc_converge_options options, int64_t fixed_ns)
+{
+    history->now_ns = 1000 * S;
+    zc_converge_init(&history->converge, &options, fixed_ns, history->now_ns);
+}
+
+/* An iteration at @rate bytes/s of what was dirty (@bytes), then a harvest of @dirty. */
+static enum zc_converge_decision iterate(struct history *history, uint64_t bytes, uint64_t rate,
+                                         uint64_t dirty)
+{
+    int64_t took_ns = (int64_t)((double)bytes / (double)rate * (double)S);
+
+    history->now_ns += took_ns;
+    zc_converge_sent(&history->converge, bytes, took_ns);
+    zc_converge_harvested(&history->converge, dirty, took_ns, MS);
+    return zc_converge_decide(&history->converge, history->now_ns);
+}
+
+/*
+ * A link of @rate carries a guest of @bytes that writes @dirty_rate in all its RAM, until
+ * something else than sending is decided.  How much slower it writes is up to the throttle.
+ */
+static enum zc_converge_decision run(struct history *history, uint64_t bytes, uint64_t rate,
+                                     uint64_t dirty_rate)
+{
+    enum zc_converge_decision decision;
+    uint64_t send = bytes;
+    unsigned int n = 0;
+
+    do {
+        double speed = (100 - history->converge.throttle_percent) / 100.0;
+        uint64_t dirty = (uint64_t)((double)send / (double)rate * (double)dirty_rate * speed);
+        dirty = MIN(dirty, bytes) / 4096 * 4096;
+        decision = iterate(history, send, rate, dirty);
+        send = dirty;
+        ck_assert_uint_lt(n++, 1000);
+    } while (decision == ZC_CONVERGE_ITERATE);
+    return decision;
+}
+
+START_TEST(estimate_is_dirt_over_bandwidth_and_what_is_fixed)
+{
+    struct history history;
+
+    begin(&history, (struct zc_converge_options){ .limit_ns = 300 * MS }, 10 * MS);
+    ck_assert_int_eq(history.converge.estimate_ns, INT64_MAX);
+    ck_assert_int_eq(iterate(&history, 1000 * MIB, 1000 * MIB, 500 * MIB), ZC_CONVERGE_ITERATE);
+    ck_assert_uint_eq(zc_converge_bandwidth(&history.converge), 1000 * MIB);
+    ck_assert_uint_eq(history.converge.dirty_bytes_per_s, 500 * MIB);
+    ck_assert_int_eq(history.converge.estimate_ns, 500 * MS + 10 * MS + MS);
+    ck_assert_int_eq(iterate(&history, 500 * MIB, 1000 * MIB, 250 * MIB), ZC_CONVERGE_SWITCHOVER);
+    ck_assert_int_eq(history.converge.estimate_ns, 250 * MS + 10 * MS + MS);
+    ck_assert(!history.converge.forced);
+}
+END_TEST
+
+START_TEST(recent_iterations_weigh_more)
+{
+    struct history history;
+
+    begin(&history, (struct zc_converge_options){ .limit_ns = 0 }, 0);
+    iterate(&history, 1000 * MIB, 1000 * MIB, 100 * MIB); /* 1 s */
+    iterate(&history, 100 * MIB, 100 * MIB, 100 * MIB);   /* 1 s */
+    uint64_t bandwidth = zc_converge_bandwidth(&history.converge);
+    ck_assert_uint_eq(bandwidth, 600 * MIB * 2 / 3); /* (500 + 100) / 1.5 */
+    for (unsigned int i = 0; i < 6; i++) {
+        iterate(&history, 100 * MIB, 100 * MIB, 100 * MIB);
+    }
+    bandwidth = zc_converge_bandwidth(&history.converge);
+    ck_assert_uint_ge(bandwidth, 100 * MIB);
+    ck_assert_uint_lt(bandwidth, 110 * MIB);
+}
+END_TEST
+
+/* A few pages take a round trip; that says nothing of what the link carries. */
+START_TEST(small_iterations_do_not_spoil_the_bandwidth)
+{
+    struct history history;
+
+    begin(&history, (struct zc_converge_options){ .limit_ns = 0 }, 0);
+    iterate(&history, 1000 * MIB, 1000 * MIB, 4096);
+    iterate(&history, 4096, 4096, 4096);
+    ck_assert_uint_eq(zc_converge_bandwidth(&history.converge), 1000 * MIB);
+}
+END_TEST
+
+START_TEST(slower_writers_than_the_link_converge)
+{
+    struct history history;
+
+    begin(&history, (struct zc_converge_options){ .limit_ns = 100 * MS }, MS);
+    ck_assert_int_eq(run(&history, 4096 * MIB, 1000 * MIB, 500 * MIB), ZC_CONVERGE_SWITCHOVER);
+    ck_assert_int_le(history.converge.estimate_ns, 100 * MS);
+    ck_assert_uint_eq(history.converge.iterations, 6); /* 4096 halved until it is under 98 */
+    ck_assert_uint_eq(history.converge.throttle_percent, 0);
+}
+END_TEST
+
+START_TEST(faster_writers_are_given_up_with_the_numbers)
+{
+    struct history history;
+
+    begin(&history, (struct zc_converge_options){ .limit_ns = 100 * MS }, MS);
+    ck_assert_int_eq(run(&history, 1024 * MIB, 1024 * MIB, 2048 * MIB), ZC_CONVERGE_GIVE_UP);
+    ck_assert(!history.converge.timed_out);
+    ck_assert_uint_ge(history.converge.iterations, ZC_CONVERGE_PATIENCE);
+    ck_assert_uint_le(history.converge.iterations, ZC_CONVERGE_PATIENCE + 2);
+    g_autofree char *text = zc_converge_explain(&history.converge, history.now_ns);
+    ck_assert_msg(strstr(text, "writes 1 GiB/s") && strstr(text, "carry 1 GiB/s") &&
+                      strstr(text, "1 GiB are dirty") && strstr(text, "1002 ms") &&
+                      strstr(text, "allowed are 100 ms"),
+                  "%s", text);
+}
+END_TEST
+
+START_TEST(faster_writers_are_switched_over_when_that_is_the_policy)
+{
+    struct history history;
+
+    begin(&history, (struct zc_converge_options){ .limit_ns = 100 * MS, .force = true }, MS);
+    ck_assert_int_eq(run(&history, 1024 * MIB, 1024 * MIB, 2048 * MIB), ZC_CONVERGE_SWITCHOVER);
+    ck_assert(history.converge.forced);
+}
+END_TEST
+
+START_TEST(the_timeout_ends_it)
+{
+    struct history history;
+
+    begin(&history, (struct zc_converge_options){ .limit_ns = 100 * MS, .timeout_ns = 5 * S / 2 },
+          MS);
+    ck_assert_int_eq(run(&history, 1024 * MIB, 1024 * MIB, 2048 * MIB), ZC_CONVERGE_GIVE_UP);
+    ck_assert(history.converge.timed_out);
+    ck_assert_uint_eq(history.converge.iterations, 3);
+}
+END_TEST
+
+/* What meets the limit is not too late, however late it is. */
+START_TEST(a_good_estimate_beats_the_timeout)
+{
+    struct history history;
+
+    begin(&history, (struct zc_converge_options){ .limit_ns = 100 * MS, .timeout_ns = S }, MS);
+    ck_assert_int_eq(iterate(&history, 4096 * MIB, 1024 * MIB, MIB), ZC_CONVERGE_SWITCHOVER);
+}
+END_TEST
+
+START_TEST(auto_converge_slows_down_until_it_fits)
+{
+    struct history history;
+
+    begin(&history, (struct zc_converge_options){ .limit_ns = 100 * MS, .throttle = true }, MS);
+    ck_assert_int_eq(run(&history, 1024 * MIB, 1024 * MIB, 4096 * MIB), ZC_CONVERGE_SWITCHOVER);
+    ck_assert_uint_ge(history.converge.throttle_percent, 80);
+    ck_assert_uint_le(history.converge.throttle_percent, ZC_CONVERGE_THROTTLE_MAX);
+}
+END_TEST
+
+START_TEST(auto_converge_goes_in_steps_and_no_further)
+{
+    static const unsigned int steps[] = { 20, 30, 40, 50, 60, 70, 80, 90, 99 };
+    struct history history;
+    unsigned int percent = 0, n = 0;
+
+    begin(&history, (struct zc_converge_options){ .limit_ns = MS, .throttle = true }, 0);
+    enum zc_converge_decision decision;
+    do {
+        decision = iterate(&history, 1024 * MIB, 1024 * MIB, 1024 * MIB);
+        if (history.converge.throttle_percent != percent) {
+            percent = history.converge.throttle_percent;
+            ck_assert_uint_lt(n, G_N_ELEMENTS(steps));
+            ck_assert_uint_eq(percent, steps[n++]);
+        }
+    } while (decision == ZC_CONVERGE_ITERATE);
+    ck_assert_int_eq(decision, ZC_CONVERGE_GIVE_UP);
+    ck_assert_uint_eq(n, G_N_ELEMENTS(steps));
+}
+END_TEST
+
+START_TEST(one_larger_harvest_is_no_reason_to_slow_down)
+{
+    struct history history;
+
+    begin(&history, (struct zc_converge_options){ .limit_ns = MS, .throttle = true }, 0);
+    iterate(&history, 1024 * MIB, 1024 * MIB, 500 * MIB);
+    iterate(&history, 500 * MIB, 1024 * MIB, 600 * MIB);
+    iterate(&history, 600 * MIB, 1024 * MIB, 400 * MIB);
+    iterate(&history, 400 * MIB, 1024 * MIB, 500 * MIB);
+    ck_assert_uint_eq(history.converge.throttle_percent, 0);
+}
+END_TEST
+
+/* The fixed parts alone are over the limit: there is nothing to send, and no loop of nothing. */
+START_TEST(nothing_dirty_waits_and_then_gives_up)
+{
+    struct history history;
+    unsigned int n_waits = 0;
+
+    begin(&history, (struct zc_converge_options){ .limit_ns = MS }, 20 * MS);
+    enum zc_converge_decision decision = iterate(&history, 1024 * MIB, 1024 * MIB, 0);
+    while (decision == ZC_CONVERGE_WAIT) {
+        history.now_ns += 100 * MS;
+        zc_converge_harvested(&history.converge, 0, 100 * MS, MS);
+        decision = zc_converge_decide(&history.converge, history.now_ns);
+        n_waits++;
+    }
+    ck_assert_int_eq(decision, ZC_CONVERGE_GIVE_UP);
+    ck_assert_uint_ge(n_waits, 30); /* 3 s of patience */
+    ck_assert_uint_eq(history.converge.iterations, 1);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("send-converge");
+    TCase *tcase = tcase_create("converge");
+
+    tcase_add_test(tcase, estimate_is_dirt_over_bandwidth_and_what_is_fixed);
+    tcase_add_test(tcase, recent_iterations_weigh_more);
+    tcase_add_test(tcase, small_iterations_do_not_spoil_the_bandwidth);
+    tcase_add_test(tcase, slower_writers_than_the_link_converge);
+    tcase_add_test(tcase, faster_writers_are_given_up_with_the_numbers);
+    tcase_add_test(tcase, faster_writers_are_switched_over_when_that_is_the_policy);
+    tcase_add_test(tcase, the_timeout_ends_it);
+    tcase_add_test(tcase, a_good_estimate_beats_the_timeout);
+    tcase_add_test(tcase, auto_converge_slows_down_until_it_fits);
+    tcase_add_test(tcase, auto_converge_goes_in_steps_and_no_further);
+    tcase_add_test(tcase, one_larger_harvest_is_no_reason_to_slow_down);
+    tcase_add_test(tcase, nothing_dirty_waits_and_then_gives_up);
+    suite_add_tcase(suite, tcase);
+    return zc_unit_main(suite);
+}
