@@ -14,9 +14,8 @@
 #include <unistd.h>
 
 #include "lib/pair.h"
+#include "lib/rights.h"
 #include "lib/unit.h"
-
-#define NOBODY 65534u
 
 /* The receiver, as somebody who may not read its parent: the exit status of its process. */
 static int receive(const char *address, int ready_fd)
@@ -25,8 +24,7 @@ static int receive(const char *address, int ready_fd)
     struct zcmig_stats stats;
     GError *error = NULL;
 
-    if (geteuid() == 0 && (setresgid(NOBODY, NOBODY, NOBODY) < 0 ||
-                           setresuid(NOBODY, NOBODY, NOBODY) < 0)) {
+    if (geteuid() == 0 && !zc_drop_rights()) {
         return 2;
     }
     zcmig_recv_options_init(&options);
