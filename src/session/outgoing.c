@@ -136,6 +136,9 @@ static void tear_down(struct zc_outgoing *out, int64_t own_cpu_ns)
         reason = zc_outgoing_last_words(out, cause);
     }
     cpu_ns += zc_return_path_stop(out->return_path);
+    if (reason && out->live.guest == ZCMIG_GUEST_IN_DOUBT) {
+        g_clear_error(&reason); /* it came too late to take the guest back */
+    }
     if (reason) {
         zc_cause_replace(&out->session.cause, reason);
     }
