@@ -350,7 +350,10 @@ static bool check_source(struct zc_outgoing *out, GError **error)
                         "a live guest needs channels, and %s is one connection",
                         out->options.plain ? "a plain stream" : "fd:");
     }
-    return true;
+    return !out->source->ops->digest ||
+           zc_error(error, ZCMIG_ERROR_UNSUPPORTED,
+                    "'%s' can be digested, but not sent: let QEMU migrate to zcmig recv",
+                    out->source->uri);
 }
 
 static void outgoing_free(zcmig_session *session)
