@@ -36,6 +36,12 @@ struct zc_source_ops {
                           uint64_t *first_out);
     /* Tells that a range is read soon: its pages are mapped in one call. May be NULL. */
     void (*will_need)(struct zc_source *source, const struct zc_range *range);
+    /*
+     * Of RAM that cannot be mapped here, so that its blocks have no host: the digests of @range,
+     * which were ZC_DIGEST_NONE and stay so where a page cannot be read.  Any thread; failures are
+     * told by check.  NULL: the blocks are mapped.  A source that has it can only be digested.
+     */
+    void (*digest)(struct zc_source *source, const struct zc_range *range, uint64_t *digests);
     /* Whether the pages read so far were real: false once the source shrank or failed under us. */
     bool (*check)(struct zc_source *source, GError **error);
 };
@@ -70,6 +76,8 @@ struct zc_source {
     char *uri;            /* for messages */
     const struct zc_snapshot *snapshot; /* what else the guest is (guest/snapshot.h), or NULL */
     struct zc_manifest *expected;       /* what its pages were when they were stored, or NULL */
+    char *way;    /* how it is read, for people, or NULL */
+    bool partial; /* some of its pages cannot be read */
 };
 
 /* Opens the source that @uri names.  Errors: ZCMIG_ERROR_USAGE, ZCMIG_ERROR_SOURCE. */

@@ -33,6 +33,12 @@ static gpointer digest_ranges(gpointer data)
 
     while ((index = atomic_fetch_add(&job->next, 1)) < job->ranges->len) {
         const struct zc_range *range = &g_array_index(job->ranges, struct zc_range, index);
+        if (job->source && job->source->ops->digest) {
+            job->source->ops->digest(job->source, range,
+                                     job->manifest->blocks[range->block].digests +
+                                         range->first_page);
+            continue;
+        }
         if (job->source && job->source->ops->will_need) {
             job->source->ops->will_need(job->source, range);
         }
@@ -71,6 +77,7 @@ struct zc_manifest *zc_digest_source(struct zc_source *source, unsigned int thre
         return NULL;
     }
     job.manifest->exact_bytes = source->exact_bytes;
+    job.manifest->partial = source->partial;
     job.ranges = g_array_new(FALSE, FALSE, sizeof(struct zc_range));
     zc_iterate_all(source, RANGE_PAGES, add_range, job.ranges);
     digest_all(&job, threads);

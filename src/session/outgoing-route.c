@@ -94,6 +94,11 @@ static bool check_memory(const struct zc_outgoing *out, GError **error)
 
 bool zc_outgoing_check_source(const struct zc_outgoing *out, GError **error)
 {
+    if (out->source->ops->digest) {
+        return zc_error(error, ZCMIG_ERROR_UNSUPPORTED,
+                        "'%s' can be digested, but not sent: let QEMU migrate to zcmig recv",
+                        out->source->uri);
+    }
     if (zc_outgoing_shares_memory(out)) {
         return check_memory(out, error);
     }
