@@ -5,10 +5,14 @@ ZC_QEMU_TESTS = \
 	tests/qemu/demo-verifies-a-live-guest \
 	tests/qemu/fetch-guest-kernel-explains-itself \
 	tests/qemu/guest-notices-a-lost-page \
+	tests/qemu/page-changed-on-the-way-is-found \
+	tests/qemu/qemu-10.0-writes-while-it-moves-in-every-mode \
+	tests/qemu/qemu-7.2-rests-while-it-moves-in-every-mode \
+	tests/qemu/qemu-guest-moves-without-rights \
 	tests/qemu/qemu-guest-survives-a-failed-move \
 	tests/qemu/qemu-moves-to-a-snapshot-and-back
-dist_check_SCRIPTS += $(ZC_QEMU_TESTS) tests/qemu/functions tests/qemu/machines \
-	tests/qemu/lib/qmp \
+dist_check_SCRIPTS += $(ZC_QEMU_TESTS) tests/qemu/functions tests/qemu/machines tests/qemu/matrix \
+	tests/qemu/lib/await tests/qemu/lib/proxy tests/qemu/lib/qmp \
 	tests/qemu/lib/capture-tail tests/qemu/lib/fetch-qemu
 TESTS += $(ZC_QEMU_TESTS)
 EXTRA_DIST += \
