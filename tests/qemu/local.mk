@@ -5,6 +5,7 @@ ZC_QEMU_TESTS = \
 	tests/qemu/demo-verifies-a-live-guest \
 	tests/qemu/fetch-guest-kernel-explains-itself \
 	tests/qemu/guest-notices-a-lost-page \
+	tests/qemu/linux-guest-moves-live-and-back \
 	tests/qemu/page-changed-on-the-way-is-found \
 	tests/qemu/qemu-10.0-writes-while-it-moves-in-every-mode \
 	tests/qemu/qemu-7.2-rests-while-it-moves-in-every-mode \
@@ -35,3 +36,12 @@ tests/qemu/guest/guest.elf: $(ZC_GUEST_FILES)
 	  -nostdlib -static -no-pie -Wl,--build-id=none -Wl,--no-warn-rwx-segments -Wl,-T,$(srcdir)/tests/qemu/guest/guest.ld \
 	  -o $@ $(srcdir)/tests/qemu/guest/head.S $(srcdir)/tests/qemu/guest/guest.c || \
 	  { rm -f $@; echo "no 32-bit guest: the compiler refused"; }
+
+# For a guest with a system: one static program and an init.
+EXTRA_DIST += tests/qemu/guest/dirtier.c tests/qemu/guest/init
+CLEANFILES += tests/qemu/guest/dirtier
+check_DATA += tests/qemu/guest/dirtier
+tests/qemu/guest/dirtier: tests/qemu/guest/dirtier.c
+	$(AM_V_GEN)$(MKDIR_P) tests/qemu/guest && $(CC) -O2 -Wall -Wextra -Werror -static -o $@ \
+	  $(srcdir)/tests/qemu/guest/dirtier.c || \
+	  { rm -f $@; echo "no static program for a guest: the compiler refused"; }
