@@ -14,9 +14,25 @@ ZC_QEMU_TESTS = \
 	tests/qemu/qemu-moves-to-a-snapshot-and-back
 dist_check_SCRIPTS += $(ZC_QEMU_TESTS) tests/qemu/functions tests/qemu/machines tests/qemu/matrix \
 	tests/qemu/lib/await tests/qemu/lib/proxy tests/qemu/lib/qmp \
-	tests/qemu/lib/capture-tail tests/qemu/lib/fetch-qemu
+	tests/qemu/lib/capture-stream tests/qemu/lib/capture-tail tests/qemu/lib/fetch-qemu
 TESTS += $(ZC_QEMU_TESTS)
 EXTRA_DIST += \
+	tests/qemu/fixtures/stream-7.2-plain.main.gz \
+	tests/qemu/fixtures/stream-7.2-plain.manifest \
+	tests/qemu/fixtures/stream-7.2-multifd.main.gz \
+	tests/qemu/fixtures/stream-7.2-multifd.channel-0.gz \
+	tests/qemu/fixtures/stream-7.2-multifd.channel-1.gz \
+	tests/qemu/fixtures/stream-7.2-multifd.manifest \
+	tests/qemu/fixtures/stream-10.0-plain.main.gz \
+	tests/qemu/fixtures/stream-10.0-plain.manifest \
+	tests/qemu/fixtures/stream-10.0-multifd.main.gz \
+	tests/qemu/fixtures/stream-10.0-multifd.channel-0.gz \
+	tests/qemu/fixtures/stream-10.0-multifd.channel-1.gz \
+	tests/qemu/fixtures/stream-10.0-multifd.manifest \
+	tests/qemu/fixtures/stream-10.0-multifd-pc-7.2.main.gz \
+	tests/qemu/fixtures/stream-10.0-multifd-pc-7.2.channel-0.gz \
+	tests/qemu/fixtures/stream-10.0-multifd-pc-7.2.channel-1.gz \
+	tests/qemu/fixtures/stream-10.0-multifd-pc-7.2.manifest \
 	tests/qemu/fixtures/tail-pc-7.2.gz tests/qemu/fixtures/tail-pc-10.0.gz \
 	tests/qemu/fixtures/tail-q35-7.2.gz tests/qemu/fixtures/tail-q35-10.0.gz
 
