@@ -16,10 +16,18 @@
 
 #include "send/channel.h"
 #include "send/engine.h"
+#include "send/tally.h"
 
 #define ZC_CHANNEL_PAGE_BYTES 4096u
 #define ZC_CHANNEL_SLOTS 256u
 #define ZC_CHANNEL_NO_SLOT UINT32_MAX
+
+/*
+ * A vsock call of more than a packet of the transport (64 KiB) or than what fits into one skb (17
+ * fragments at least) is cut into several, and only the last of them is noted.
+ */
+#define ZC_CHANNEL_VSOCK_CALL_BYTES (64u * 1024)
+#define ZC_CHANNEL_VSOCK_CALL_PAGES 17u
 
 enum zc_channel_reason {
     ZC_REASON_NONE,
@@ -63,6 +71,7 @@ struct zc_channel_packet {
     bool probe;
     bool wanted; /* zero-copy, when it began */
     bool limited;
+    bool smaller; /* the call being made, because of a limit */
     bool split;
 };
 
@@ -76,7 +85,12 @@ struct zc_channel {
     void *engine_state; /* the engine's own */
     enum zc_channel_reason engine_reason; /* why not the one that was asked for */
     uint8_t *headers; /* ZC_CHANNEL_SLOTS of ZC_CHANNEL_HEADER_BYTES_MAX */
+    uint64_t call_bytes_max; /* of a zero-copy call, by the kind of socket */
+    uint32_t call_pages_max; /* that it may touch */
+    bool tallies; /* notes do not tell calls: see send/tally.h */
     /* this thread only */
+    struct zc_tally tally;
+    bool settling; /* all may be noted, but the option memory does not say so yet */
     struct zc_completion completion;
     struct zc_pause pause;
     struct zc_channel_packet packet;
@@ -126,6 +140,12 @@ void zc_channel_message_end(const struct msghdr *msg, size_t cut);
 /* One sendmsg of the next @bytes of the packet: what it sent, or -errno.  Does not advance. */
 ssize_t zc_channel_sendmsg(struct zc_channel *channel, size_t bytes, int flags);
 void zc_channel_advance(struct zc_channel *channel, size_t bytes);
+
+/* Live option memory of the socket, or -1 when the kernel does not say. */
+int64_t zc_channel_optmem(struct zc_channel *channel);
+
+/* Sets SO_ZEROCOPY, and what the kind of socket asks for: why it cannot be, or ZC_REASON_NONE. */
+enum zc_channel_reason zc_channel_ask_zerocopy(struct zc_channel *channel);
 
 /* A note of the engine's: calls @lo to @hi are done.  0 or -EPROTO. */
 int zc_channel_note(struct zc_channel *channel, uint32_t lo, uint32_t hi, enum zc_copied copied);

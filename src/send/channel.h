@@ -88,9 +88,10 @@ struct zc_channel;
 /*
  * @fd stays the caller's and must be non-blocking.  Sets SO_ZEROCOPY unless the mode is OFF; where
  * the socket has none, the state says so and everything is copied.  Returns NULL only when
- * @options are out of range.  UNIX and vsock sockets are never asked: the former have no
- * zero-copy, and with the latter one call may get several serial numbers, so that the notes do
- * not tell which memory is free.
+ * @options are out of range.  UNIX sockets have no zero-copy and are never asked.  On vsock
+ * sockets (Linux 6.7) one call may get several serial numbers: calls stay small enough to be noted
+ * whole, and all memory is free together, when the socket is quiet (send/tally.h); nobody else may
+ * make it hold option memory meanwhile.
  */
 struct zc_channel *zc_channel_new(int fd, const struct zc_net *net,
                                   const struct zc_channel_options *options);

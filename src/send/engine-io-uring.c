@@ -41,6 +41,7 @@ struct uring_call {
 struct uring_state {
     struct io_uring ring;
     bool reports_usage;
+    bool denies_copies; /* vsock copies what goes beyond the credit, and says that it did not */
     uint32_t attempt;
     struct uring_call calls[CALLS_MAX]; /* by serial */
 };
@@ -49,10 +50,10 @@ static enum zc_channel_reason uring_open(struct zc_channel *channel,
                                          const struct zc_channel_options *options)
 {
     struct io_uring_params params = { .flags = IORING_SETUP_CQSIZE, .cq_entries = 2 * CALLS_MAX };
-    int domain = zc_channel_domain(channel);
 
     (void)options;
-    if (channel->net->ops != zc_net_kernel.ops || (domain != AF_INET && domain != AF_INET6)) {
+    if (channel->net->ops != zc_net_kernel.ops ||
+        zc_channel_ask_zerocopy(channel) != ZC_REASON_NONE) { /* only vsock really asks for it */
         return ZC_REASON_URING_SOCKET;
     }
     struct uring_state *state = g_new0(struct uring_state, 1);
@@ -71,6 +72,7 @@ static enum zc_channel_reason uring_open(struct zc_channel *channel,
         return ZC_REASON_URING_OLD;
     }
     state->reports_usage = true;
+    state->denies_copies = zc_channel_domain(channel) == AF_VSOCK;
     channel->engine_state = state;
     return ZC_REASON_NONE;
 }
@@ -94,7 +96,7 @@ static int take_note(struct zc_channel *channel, const struct io_uring_cqe *cqe)
     if (call->attempt != (uint32_t)(cqe->user_data >> 32)) {
         return 0; /* of a call that sent nothing */
     }
-    if (!state->reports_usage) {
+    if (!state->reports_usage || state->denies_copies) {
         copied = ZC_COPIED_UNKNOWN;
     } else if ((uint32_t)cqe->res & IORING_NOTIF_USAGE_ZC_COPIED) {
         uint32_t bytes = completion->calls[serial & (completion->capacity - 1)].bytes;
