@@ -281,10 +281,29 @@ static int refused(struct zc_channel *channel, uint32_t pages)
     return 0;
 }
 
-ssize_t zc_channel_call_zerocopy(struct zc_channel *channel)
+void zc_channel_called(struct zc_channel *channel, size_t sent, uint32_t pages)
 {
     struct zc_channel_packet *packet = &channel->packet;
     struct zc_channel_counters *counters = &channel->own.counters;
+    uint32_t slot = packet->header_bytes > 0 ? channel->current_slot : ZC_CHANNEL_NO_SLOT;
+
+    if (slot != ZC_CHANNEL_NO_SLOT) {
+        channel->slot_calls[slot]++;
+    }
+    zc_completion_call(&channel->completion, (uint32_t)sent, pages, slot);
+    counters->in_flight_bytes_max =
+        MAX(counters->in_flight_bytes_max, channel->completion.bytes_in_flight);
+    if (packet->probe) {
+        zc_pause_probe_sent(&channel->pause);
+        packet->zerocopy = !zc_pause_is_single_call(&channel->pause);
+        packet->probe = false;
+    }
+    zc_channel_advance(channel, sent);
+}
+
+ssize_t zc_channel_call_zerocopy(struct zc_channel *channel)
+{
+    struct zc_channel_packet *packet = &channel->packet;
     size_t bytes = 0;
     int ret = make_room(channel, &bytes);
 
@@ -306,18 +325,6 @@ ssize_t zc_channel_call_zerocopy(struct zc_channel *channel)
         return sent;
     }
     packet->split = packet->split || packet->smaller;
-    uint32_t slot = packet->header_bytes > 0 ? channel->current_slot : ZC_CHANNEL_NO_SLOT;
-    if (slot != ZC_CHANNEL_NO_SLOT) {
-        channel->slot_calls[slot]++;
-    }
-    zc_completion_call(&channel->completion, (uint32_t)sent, pages, slot);
-    counters->in_flight_bytes_max =
-        MAX(counters->in_flight_bytes_max, channel->completion.bytes_in_flight);
-    if (packet->probe) {
-        zc_pause_probe_sent(&channel->pause);
-        packet->zerocopy = !zc_pause_is_single_call(&channel->pause);
-        packet->probe = false;
-    }
-    zc_channel_advance(channel, (size_t)sent);
+    zc_channel_called(channel, (size_t)sent, pages);
     return sent;
 }

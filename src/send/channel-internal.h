@@ -46,6 +46,8 @@ enum zc_channel_reason {
     ZC_REASON_URING_FORBIDDEN,
     ZC_REASON_URING_OLD,
     ZC_REASON_URING_SOCKET,
+    ZC_REASON_URING_BUFFERS_MEMLOCK,
+    ZC_REASON_URING_BUFFERS_MEMORY,
 };
 
 /* Counters as words, so that they can be read while they are written. */
@@ -105,6 +107,7 @@ struct zc_channel {
     /* atomic, relaxed: written by this thread, read by any */
     _Atomic uint64_t published[ZC_COUNTER_WORDS];
     _Atomic int reason;
+    _Atomic int unregistered;
 };
 
 int64_t zc_channel_now_ns(struct zc_channel *channel);
@@ -164,6 +167,9 @@ ssize_t zc_channel_copy(struct zc_channel *channel, size_t bytes, int flags);
 
 /* One sendmsg of all that is left of the packet: bytes sent, or -errno. */
 ssize_t zc_channel_call_copy(struct zc_channel *channel);
+
+/* The engine's call sent @sent bytes of the packet, charged with @pages: tracked and advanced. */
+void zc_channel_called(struct zc_channel *channel, size_t sent, uint32_t pages);
 
 /* One zero-copy call, or none when it has to be copied: bytes sent (0: go on), or -errno. */
 ssize_t zc_channel_call_zerocopy(struct zc_channel *channel);

@@ -44,6 +44,12 @@ static const char *const reason_texts[] = {
     [ZC_REASON_URING_FORBIDDEN] =
         "io_uring is forbidden here (kernel.io_uring_disabled, seccomp) or not in this kernel",
     [ZC_REASON_URING_OLD] = "io_uring of this kernel has no SENDMSG_ZC (Linux 6.1)",
+    [ZC_REASON_URING_BUFFERS_MEMLOCK] =
+        "memory was not registered: RLIMIT_MEMLOCK leaves too little room; raise it or give "
+        "CAP_IPC_LOCK",
+    [ZC_REASON_URING_BUFFERS_MEMORY] =
+        "memory was not registered: the kernel does not pin this kind, such as a file that is "
+        "mapped read-only",
     [ZC_REASON_URING_SOCKET] = "io_uring has no zero-copy for this socket",
 };
 
@@ -341,6 +347,11 @@ void zc_channel_counters(struct zc_channel *channel, struct zc_channel_counters 
 const char *zc_channel_reason(struct zc_channel *channel)
 {
     return reason_texts[atomic_load_explicit(&channel->reason, memory_order_relaxed)];
+}
+
+const char *zc_channel_unregistered(struct zc_channel *channel)
+{
+    return reason_texts[atomic_load_explicit(&channel->unregistered, memory_order_relaxed)];
 }
 
 const char *zc_channel_engine(struct zc_channel *channel, const char **why_not_out)

@@ -18,6 +18,7 @@ EXTRA_DIST += tests/lab/init tests/lab/guest-functions.sh \
 	tests/lab/cases/tap.sh \
 	tests/lab/cases/tap-below.sh \
 	tests/lab/cases/tap-in-other-netns.sh \
+	tests/lab/cases/registered.sh \
 	tests/lab/cases/vsock.sh \
 	tests/lab/cases/zcmig-doctor.sh
 
