@@ -3,6 +3,10 @@ check_PROGRAMS += tests/lab/zcprobe
 tests_lab_zcprobe_CPPFLAGS = $(AM_CPPFLAGS)
 tests_lab_zcprobe_LDADD = src/doctor/libdoctor.la src/base/libbase.la
 
+check_PROGRAMS += tests/lab/vsock-channel
+tests_lab_vsock_channel_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
+tests_lab_vsock_channel_LDADD = tests/lib/libnetns.la src/send/libsend.la src/net/libnet.la src/base/libbase.la
+
 dist_check_SCRIPTS += tests/lab/run tests/lab/fetch-kernel tests/lab/make-initramfs
 EXTRA_DIST += tests/lab/init tests/lab/guest-functions.sh \
 	tests/lab/cases/clean-path.sh \
@@ -14,6 +18,8 @@ EXTRA_DIST += tests/lab/init tests/lab/guest-functions.sh \
 	tests/lab/cases/tap.sh \
 	tests/lab/cases/tap-below.sh \
 	tests/lab/cases/tap-in-other-netns.sh \
+	tests/lab/cases/registered.sh \
+	tests/lab/cases/vsock.sh \
 	tests/lab/cases/zcmig-doctor.sh
 
 # The short form: one boot.
