@@ -28,14 +28,16 @@ static void print_head(const struct zc_demo_live_report *report, FILE *file)
     const struct zc_demo_live_options *options = report->options;
     JsonObject *send = report->pair->send;
     g_autofree char *size = zc_size_format(options->memory_bytes);
+    const char *tracker = json_object_get_string_member_with_default(send, "tracker", "");
 
     fprintf(file, "zcmig: demo: a live guest, from one process to another by %s\n",
             route_names[options->route]);
     fprintf(file, LABEL "%s of RAM, told to write %s%s, pattern %s, writers: %s\n", "guest", size,
             options->dirty, g_str_equal(options->dirty, "max") ? "" : "/s", options->pattern,
             options->writers);
-    fprintf(file, LABEL "%s\n", "dirty tracking",
-            json_object_get_string_member_with_default(send, "tracker", "did not begin"));
+    if (*tracker) {
+        fprintf(file, LABEL "%s\n", "dirty tracking", tracker);
+    }
 }
 
 static void print_iteration(guint64 n, JsonObject *iteration, FILE *file)
@@ -121,7 +123,7 @@ static void print_guest(JsonObject *report, const char *where, FILE *file)
     }
 }
 
-static void print_verification(JsonObject *recv, FILE *file)
+static void print_verification(JsonObject *recv, enum zc_demo_route route, FILE *file)
 {
     uint64_t wrong = zc_demo_ends_count(recv, "verify", "mismatched-pages");
     uint64_t verified = zc_demo_ends_count(recv, "verify", "verified-pages");
@@ -132,7 +134,8 @@ static void print_verification(JsonObject *recv, FILE *file)
     } else if (verified) {
         fprintf(file, "%" G_GUINT64_FORMAT " pages arrived as they were sent\n", verified);
     } else {
-        fprintf(file, "none was made\n");
+        fprintf(file, "%s\n", route == ZC_DEMO_MEMFD ? "none: it runs in the same memory"
+                                                    : "none was made");
     }
 }
 
@@ -146,8 +149,10 @@ void zc_demo_live_report_print_table(const struct zc_demo_live_report *report, F
     if (pair->recv && json_object_has_member(pair->send, "ram") &&
         json_object_has_member(pair->recv, "ram")) {
         zc_demo_ends_print(pair, file);
-        zc_demo_ends_print_zero_copy(pair->send, file);
-        print_verification(pair->recv, file);
+        if (report->options->route == ZC_DEMO_TCP) {
+            zc_demo_ends_print_zero_copy(pair->send, file);
+        }
+        print_verification(pair->recv, report->options->route, file);
     }
     print_guest(pair->send, "source", file);
     print_guest(pair->recv, "destination", file);

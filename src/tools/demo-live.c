@@ -100,7 +100,7 @@ static void show(JsonObject *progress, void *data)
     }
     if (g_str_equal(status, "verifying") && !live->said_check) {
         live->said_check = true;
-        stage(live, "the guest runs in the other process; comparing digests, letting it write");
+        stage(live, "the guest runs in the other process, and writes there until it is checked");
     }
     if (!g_str_equal(status, "active") || (!live->terminal && now_us < live->next_line_us)) {
         return;
