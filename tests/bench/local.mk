@@ -8,7 +8,7 @@ EXTRA_DIST += tests/bench/run tests/bench/route
 bench: all $(noinst_bench)
 	ZC_BUILDDIR='$(abs_top_builddir)' ZCMIG='$(abs_top_builddir)/src/tools/zcmig' \
 	  $(top_srcdir)/tests/bench/run $(BENCHFLAGS)
-.PHONY: bench
+.PHONY: bench soak
 
 # what dirty tracking costs
 noinst_bench += tests/bench/track-cost
@@ -16,3 +16,16 @@ tests_bench_track_cost_SOURCES = tests/bench/track-cost.c \
 	tests/lib/guest-memory.c tests/lib/guest-memory.h
 tests_bench_track_cost_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
 tests_bench_track_cost_LDADD = src/guest/libguest.la src/mem/libmem.la src/base/libbase.la
+
+# Many short live migrations at random, for a night.  SOAKFLAGS: for example --count=3000 --seed=7
+if HAVE_CHECK
+noinst_bench += tests/bench/soak
+tests_bench_soak_SOURCES = tests/bench/soak.c tests/bench/soak-case.c tests/bench/soak-case.h \
+	tests/bench/soak-command.c tests/bench/soak-later.c tests/bench/soak-later.h \
+	tests/bench/soak-leaks.c tests/bench/soak-leaks.h
+tests_bench_soak_CPPFLAGS = $(ZC_TEST_CPPFLAGS) $(JSON_CFLAGS) $(GIO_CFLAGS)
+tests_bench_soak_LDADD = $(ZC_TEST_PAIR_LIBS) $(JSON_LIBS) $(GIO_LIBS)
+
+soak: all tests/bench/soak
+	tests/bench/soak --zcmig='$(abs_top_builddir)/src/tools/zcmig' $(SOAKFLAGS)
+endif
