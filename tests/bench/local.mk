@@ -2,13 +2,18 @@
 noinst_bench = tests/bench/make-image tests/bench/measure
 EXTRA_PROGRAMS += $(noinst_bench)
 CLEANFILES += $(noinst_bench)
-EXTRA_DIST += tests/bench/run tests/bench/route
+EXTRA_DIST += tests/bench/live tests/bench/run tests/bench/route
 
 # BENCHFLAGS: options of tests/bench/run, for example --size=1024 --only=copiers
 bench: all $(noinst_bench)
 	ZC_BUILDDIR='$(abs_top_builddir)' ZCMIG='$(abs_top_builddir)/src/tools/zcmig' \
 	  $(top_srcdir)/tests/bench/run $(BENCHFLAGS)
-.PHONY: bench soak
+.PHONY: bench bench-live soak
+
+# The same BENCHFLAGS, of tests/bench/live: for example --size=4096 --only=campaign, or --quick
+bench-live: all tests/bench/track-cost
+	ZC_BUILDDIR='$(abs_top_builddir)' ZCMIG='$(abs_top_builddir)/src/tools/zcmig' \
+	  $(top_srcdir)/tests/bench/live $(BENCHFLAGS)
 
 # what dirty tracking costs
 noinst_bench += tests/bench/track-cost
