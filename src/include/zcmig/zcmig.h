@@ -233,7 +233,7 @@ struct zcmig_iteration {
     uint64_t sent_bytes;
     int64_t took_ns;            /* until the destination had placed them */
     int64_t harvest_ns;         /* of the harvest after it */
-    uint64_t bandwidth;         /* bytes per second, as the estimate took it */
+    uint64_t bandwidth;         /* bytes of RAM per second, as the estimate took it */
     uint64_t dirty_pages;       /* that the harvest after it told */
     uint64_t dirty_pages_per_s;
     int64_t estimate_ns;        /* of the downtime, from these; INT64_MAX: not known */
