@@ -22,9 +22,9 @@ static bool allocate(struct zc_incoming *in, GError **error)
 {
     bool compare = in->options.verify != ZCMIG_VERIFY_OFF && in->has_session &&
                    in->peer.session.verify != ZC_VERIFY_OFF;
-    bool record = compare || in->store->ops->keeps_digests;
+    bool record = compare || in->store->ops->keeps_digests || zc_incoming_is_proven(in);
 
-    return in->store->ops->allocate(in->store, &in->ram, error) &&
+    return zc_incoming_check_proof(in, error) && in->store->ops->allocate(in->store, &in->ram, error) &&
            zc_place_init(&in->place, &in->ram, in->store, record, in->options.populate, error);
 }
 

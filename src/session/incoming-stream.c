@@ -10,6 +10,9 @@
  *     verify=before                   after all of these; not at all when RESULT is bad
  *     a live guest                    when it runs here (incoming-guest.c)
  *
+ * With the monitor of a stock source there is a manifest too (incoming-proof.c), which we choose
+ * the moment of.
+ *
  * Once the output is committed the session has succeeded: a source that is no
  * longer there to be told does not change that.
  */
@@ -24,7 +27,6 @@
 #include "net/io.h"
 #include "session/incoming.h"
 
-#define LAST_WORDS_MS 1000
 
 static const char *const phase_names[] = {
     [ZC_INCOMING_HEAD] = "before RAM began",
@@ -102,7 +104,7 @@ int zc_incoming_tell(struct zc_incoming *in)
     return in->out->len ? write_out(in, zc_deadline_in(in->options.stall_timeout_ms), -1) : 0;
 }
 
-static void put_shut(struct zc_incoming *in, uint32_t value)
+void zc_incoming_put_shut(struct zc_incoming *in, uint32_t value)
 {
     if (in->has_return_path && !in->said_shut) {
         zc_return_put_u32(in->out, ZC_RETURN_SHUT, value);
@@ -140,7 +142,7 @@ static bool commit(struct zc_incoming *in)
 /* The output is there: the source is told, and that it cannot hear it any more is its affair. */
 static bool finish(struct zc_incoming *in)
 {
-    put_shut(in, 0);
+    zc_incoming_put_shut(in, 0);
     if (zc_incoming_tell(in) < 0) {
         zc_warning("the source went away before it heard that its RAM arrived");
     }
@@ -159,6 +161,18 @@ static void start_verify(struct zc_incoming *in)
     zc_verify_init(&in->verify,
                    in->options.verify == ZCMIG_VERIFY_OFF ? NULL : in->place.arrival,
                    in->session.mismatches);
+}
+
+/* The same with the RAM that the source itself holds compared before, or in between. */
+static bool commit_proven(struct zc_incoming *in)
+{
+    if (in->options.verify == ZCMIG_VERIFY_AFTER) {
+        zc_incoming_put_shut(in, 0);
+        if (in->out->len && !zc_incoming_answer(in)) {
+            return false;
+        }
+    }
+    return zc_incoming_prove(in) && commit(in) && finish(in);
 }
 
 /* The same of a live guest: whatever it waits for, it must have come. */
@@ -183,12 +197,12 @@ static bool on_eof(struct zc_incoming *in)
         return on_eof_of_guest(in);
     }
     if (!expects_manifest(in)) {
-        return commit(in) && finish(in);
+        return zc_incoming_is_proven(in) ? commit_proven(in) : commit(in) && finish(in);
     }
     in->phase = ZC_INCOMING_MANIFEST;
     start_verify(in);
     if (in->peer.session.verify == ZC_VERIFY_AFTER) {
-        put_shut(in, 0);
+        zc_incoming_put_shut(in, 0);
         return zc_incoming_answer(in);
     }
     return true;
@@ -230,7 +244,7 @@ static bool on_manifest_end(struct zc_incoming *in, const struct zc_extension *m
              in->verify.n_wrong, in->verify.n_compared, result.result.text);
     zc_incoming_fail(in, error);
     zc_incoming_put_extension(in, &result);
-    if (write_out(in, zc_deadline_in(LAST_WORDS_MS), -1) < 0) {
+    if (write_out(in, zc_deadline_in(ZC_INCOMING_LAST_WORDS_MS), -1) < 0) {
         zc_warning("the source went away before it heard that its RAM is wrong here");
     }
     return false;
@@ -267,8 +281,7 @@ static bool on_session(struct zc_incoming *in, const struct zc_extension *messag
     return zc_incoming_open_route(in, message);
 }
 
-/* The source gives up. */
-static GError *error_of_peer(const struct zc_extension *message)
+GError *zc_incoming_error_of_peer(const struct zc_extension *message)
 {
     if (message->fail.code == ZCMIG_ERROR_CANCELLED) {
         return g_error_new(ZCMIG_ERROR, ZCMIG_ERROR_CANCELLED, "cancelled by the source");
@@ -293,7 +306,7 @@ static bool on_extension(struct zc_incoming *in, const struct zc_stream_event *e
         return on_session(in, &message);
     case ZC_EXTENSION_FAIL:
         in->peer_failed = true;
-        return zc_incoming_fail(in, error_of_peer(&message));
+        return zc_incoming_fail(in, zc_incoming_error_of_peer(&message));
     case ZC_EXTENSION_MANIFEST:
         if (in->phase == ZC_INCOMING_MANIFEST) {
             int64_t begin_ns = zc_clock_now_ns();
@@ -513,86 +526,4 @@ bool zc_incoming_receive(struct zc_incoming *in)
         }
     }
     return true;
-}
-
-/* --------------------------------------------------------------- last words */
-
-/* Reads on only for FAIL: the reason why connections broke is often one message behind. */
-static void hear_peer(struct zc_incoming *in)
-{
-    zc_deadline deadline = zc_deadline_in(LAST_WORDS_MS);
-    struct zc_stream_event event;
-    struct zc_extension message;
-    size_t used = 0;
-
-    in->input.stall = &in->last_words;
-    while (zc_clock_now_ns() < deadline) {
-        enum zc_stream_result got = zc_stream_decoder_next(in->decoder, in->input.bytes,
-                                                           in->input.length, &used, &event, NULL);
-        if (got == ZC_STREAM_ERROR || (got == ZC_STREAM_MORE && zc_input_more(&in->input) <= 0)) {
-            return;
-        }
-        if (got == ZC_STREAM_MORE) {
-            continue;
-        }
-        zc_input_take(&in->input, used);
-        if (event.type == ZC_STREAM_COMMAND && event.command.command == ZC_EXTENSION_COMMAND &&
-            zc_extension_decode(event.command.data, event.command.length, &message, NULL) &&
-            message.type == ZC_EXTENSION_FAIL) {
-            zc_cause_replace(&in->session.cause, error_of_peer(&message));
-            in->peer_failed = true;
-            return;
-        }
-        for (; event.payload_bytes; event.payload_bytes -= (uint32_t)used) {
-            if (in->input.length == 0 && zc_input_more(&in->input) <= 0) {
-                return;
-            }
-            used = MIN(in->input.length, (size_t)event.payload_bytes);
-            zc_input_take(&in->input, used);
-        }
-    }
-}
-
-/* Reads until the source closes, so that our own close resets nothing that it still has to read. */
-static void drain(struct zc_incoming *in)
-{
-    zc_deadline deadline = zc_deadline_in(LAST_WORDS_MS);
-
-    in->input.stall = &in->last_words;
-    shutdown(in->main_fd, SHUT_WR);
-    do {
-        in->input.length = 0;
-    } while (zc_input_more(&in->input) > 0 && zc_clock_now_ns() < deadline);
-}
-
-/* FAIL and SHUT 1; neither after a bad RESULT, which said it all. */
-static void put_reason(struct zc_incoming *in, const GError *cause)
-{
-    struct zc_extension message = { .type = ZC_EXTENSION_FAIL };
-
-    if (zc_error_code(cause) == ZCMIG_ERROR_MISMATCH) {
-        return;
-    }
-    if (!in->peer_failed) {
-        message.fail.code = (uint8_t)zc_error_code(cause);
-        g_strlcpy(message.fail.text, cause->message, sizeof(message.fail.text));
-        zc_incoming_put_extension(in, &message);
-    }
-    put_shut(in, 1);
-}
-
-void zc_incoming_last_words(struct zc_incoming *in)
-{
-    g_autoptr(GError) cause = zc_cause_copy(&in->session.cause);
-
-    if (cause && !in->committed) {
-        if (zc_error_code(cause) == ZCMIG_ERROR_DISCONNECTED && atomic_load(&in->session.peer_is_zcmig)) {
-            hear_peer(in);
-        }
-        put_reason(in, cause);
-        if (in->out->len && write_out(in, zc_deadline_in(LAST_WORDS_MS), -1) < 0) {
-            zc_debug("the source cannot be told why");
-        }
-    }
-    drain(in);
 }

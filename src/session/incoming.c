@@ -24,7 +24,6 @@
 #define CONNECTION_PATIENCE_MS 10000 /* for a connection to say what it is */
 #define INPUT_BYTES (1u << 20)
 #define DESCRIPTION_BYTES_MAX (64u << 20)
-#define LAST_WORDS_MS 1000
 #define PLACE_BYTES_PER_PAGE 9u /* a digest, and whether the page holds anything */
 #define BOOKKEEPING_SHARE 4u    /* of the memory that is free: for that, at most */
 G_STATIC_ASSERT(INPUT_BYTES >= ZC_STREAM_EVENT_BYTES_MAX);
@@ -66,7 +65,7 @@ static void take_main(struct zc_incoming *in, const uint8_t *first, size_t n_fir
                                              .description_bytes = DESCRIPTION_BYTES_MAX };
 
     in->decoder = zc_stream_decoder_new(&limits);
-    zc_stall_init(&in->last_words, &zc_net_kernel, -1, LAST_WORDS_MS);
+    zc_stall_init(&in->last_words, &zc_net_kernel, -1, ZC_INCOMING_LAST_WORDS_MS);
     zc_input_init(&in->input, &in->stall, in->main_fd, INPUT_BYTES);
     if (n_first) {
         zc_input_unread(&in->input, first, n_first);
@@ -102,6 +101,9 @@ static bool accept_main(struct zc_incoming *in)
 static void tear_down(struct zc_incoming *in)
 {
     zc_incoming_stop_readers(in);
+    if (in->watch) {
+        zc_watch_stop(in->watch);
+    }
     if (in->main_fd >= 0 && in->input.buffer) {
         zc_incoming_last_words(in);
     }
@@ -118,7 +120,12 @@ static bool incoming_run(zcmig_session *session, GError **error)
 {
     struct zc_incoming *in = (struct zc_incoming *)session;
     int64_t cpu_before_ns = zc_clock_thread_cpu_ns();
-    bool ok = accept_main(in) && zc_incoming_receive(in);
+    bool ok = accept_main(in);
+
+    if (ok && in->watch) {
+        zc_watch_start(in->watch, &session->cause);
+    }
+    ok = ok && zc_incoming_receive(in);
 
     if (in->guest) {
         tear_down(in);
@@ -137,6 +144,19 @@ static bool incoming_run(zcmig_session *session, GError **error)
 }
 
 /* --------------------------------------------------------------- statistics */
+
+static void add_source_stats(struct zc_watch *watch, struct zcmig_source_stats *stats)
+{
+    struct zc_qemu_progress progress;
+
+    zc_watch_get_progress(watch, &progress);
+    g_strlcpy(stats->status, progress.status, sizeof(stats->status));
+    stats->total_bytes = progress.total_bytes;
+    stats->remaining_bytes = progress.remaining_bytes;
+    stats->iteration = progress.iteration;
+    stats->dirty_pages_per_s = progress.dirty_pages_per_s;
+    stats->expected_downtime_ns = (int64_t)progress.expected_downtime_ms * ZC_NS_PER_MS;
+}
 
 static void incoming_get_stats(zcmig_session *session, struct zcmig_stats *stats)
 {
@@ -163,7 +183,11 @@ static void incoming_get_stats(zcmig_session *session, struct zcmig_stats *stats
     }
     g_mutex_lock(&in->lock);
     stats->live = in->live;
+    g_strlcpy(stats->source.way, in->way, sizeof(stats->source.way));
     g_mutex_unlock(&in->lock);
+    if (in->watch) {
+        add_source_stats(in->watch, &stats->source);
+    }
 }
 
 /* ------------------------------------------------------------------ options */
@@ -244,6 +268,9 @@ static bool open_all(struct zc_incoming *in, const struct zcmig_recv_options *op
         }
         in->has_wanted_uuid = true;
     }
+    if (options->source_qmp && !(in->watch = zc_watch_new(options->source_qmp, error))) {
+        return false;
+    }
     if (!options->output) {
         in->store = zc_memory_store_new();
     } else if (g_str_has_prefix(options->output, ZC_SNAPSHOT_SCHEME)) {
@@ -259,6 +286,7 @@ static void incoming_free(zcmig_session *session)
 {
     struct zc_incoming *in = (struct zc_incoming *)session;
 
+    zc_watch_free(in->watch);
     zc_addr_unlisten(&in->address, in->listen_fd);
     zc_addr_clear(&in->address);
     zc_fd_clear(&in->main_fd);

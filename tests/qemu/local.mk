@@ -3,12 +3,14 @@ ZC_QEMU_TESTS = \
 	tests/qemu/demo-leaves-nothing-behind \
 	tests/qemu/demo-says-what-is-missing \
 	tests/qemu/demo-verifies-a-live-guest \
+	tests/qemu/digest-of-a-paused-guest \
+	tests/qemu/digest-proves-an-arrival \
 	tests/qemu/fetch-guest-kernel-explains-itself \
 	tests/qemu/guest-notices-a-lost-page \
 	tests/qemu/qemu-guest-survives-a-failed-move \
 	tests/qemu/qemu-moves-to-a-snapshot-and-back
 dist_check_SCRIPTS += $(ZC_QEMU_TESTS) tests/qemu/functions tests/qemu/machines \
-	tests/qemu/lib/qmp \
+	tests/qemu/lib/flip tests/qemu/lib/qmp \
 	tests/qemu/lib/capture-tail tests/qemu/lib/fetch-qemu
 TESTS += $(ZC_QEMU_TESTS)
 EXTRA_DIST += \

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The last words between the destination and a source after a failure: ours to
+ * it, or its own reason, which is often one message behind a broken channel.
+ */
+#include "config.h"
+
+#include <sys/socket.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "net/io.h"
+#include "session/incoming.h"
+
+/* Reads on only for FAIL: the reason why connections broke is often one message behind. */
+static void hear_peer(struct zc_incoming *in)
+{
+    zc_deadline deadline = zc_deadline_in(ZC_INCOMING_LAST_WORDS_MS);
+    struct zc_stream_event event;
+    struct zc_extension message;
+    size_t used = 0;
+
+    in->input.stall = &in->last_words;
+    while (zc_clock_now_ns() < deadline) {
+        enum zc_stream_result got = zc_stream_decoder_next(in->decoder, in->input.bytes,
+                                                           in->input.length, &used, &event, NULL);
+        if (got == ZC_STREAM_ERROR || (got == ZC_STREAM_MORE && zc_input_more(&in->input) <= 0)) {
+            return;
+        }
+        if (got == ZC_STREAM_MORE) {
+            continue;
+        }
+        zc_input_take(&in->input, used);
+        if (event.type == ZC_STREAM_COMMAND && event.command.command == ZC_EXTENSION_COMMAND &&
+            zc_extension_decode(event.command.data, event.command.length, &message, NULL) &&
+            message.type == ZC_EXTENSION_FAIL) {
+            zc_cause_replace(&in->session.cause, zc_incoming_error_of_peer(&message));
+            in->peer_failed = true;
+            return;
+        }
+        for (; event.payload_bytes; event.payload_bytes -= (uint32_t)used) {
+            if (in->input.length == 0 && zc_input_more(&in->input) <= 0) {
+                return;
+            }
+            used = MIN(in->input.length, (size_t)event.payload_bytes);
+            zc_input_take(&in->input, used);
+        }
+    }
+}
+
+/* Reads until the source closes, so that our own close resets nothing that it still has to read. */
+static void drain(struct zc_incoming *in)
+{
+    zc_deadline deadline = zc_deadline_in(ZC_INCOMING_LAST_WORDS_MS);
+
+    in->input.stall = &in->last_words;
+    shutdown(in->main_fd, SHUT_WR);
+    do {
+        in->input.length = 0;
+    } while (zc_input_more(&in->input) > 0 && zc_clock_now_ns() < deadline);
+}
+
+/* FAIL and SHUT 1; neither after a bad RESULT, which said it all to a zcmig. */
+static void put_reason(struct zc_incoming *in, const GError *cause)
+{
+    struct zc_extension message = { .type = ZC_EXTENSION_FAIL };
+
+    if (zc_error_code(cause) == ZCMIG_ERROR_MISMATCH && in->has_session) {
+        return;
+    }
+    if (!in->peer_failed) {
+        message.fail.code = (uint8_t)zc_error_code(cause);
+        g_strlcpy(message.fail.text, cause->message, sizeof(message.fail.text));
+        zc_incoming_put_extension(in, &message);
+    }
+    zc_incoming_put_shut(in, 1);
+}
+
+void zc_incoming_last_words(struct zc_incoming *in)
+{
+    g_autoptr(GError) cause = zc_cause_copy(&in->session.cause);
+
+    if (cause && !in->committed) {
+        if (zc_error_code(cause) == ZCMIG_ERROR_DISCONNECTED && atomic_load(&in->session.peer_is_zcmig)) {
+            hear_peer(in);
+        }
+        put_reason(in, cause);
+        if (in->out->len &&
+            zc_io_write_all(in->main_fd, in->out->data, in->out->len,
+                            zc_deadline_in(ZC_INCOMING_LAST_WORDS_MS), -1) < 0) {
+            zc_debug("the source cannot be told why");
+        }
+    }
+    drain(in);
+}
