@@ -14,6 +14,12 @@ AM_TESTS_ENVIRONMENT = \
 
 ZC_TEST_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests $(CHECK_CFLAGS)
 
+# What was recorded from real QEMUs.
+check_LTLIBRARIES += tests/lib/libfixture.la
+tests_lib_libfixture_la_SOURCES = tests/lib/fixture.c tests/lib/fixture.h
+tests_lib_libfixture_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests $(GIO_CFLAGS)
+tests_lib_libfixture_la_LIBADD = $(GIO_LIBS)
+
 include tests/unit/base.mk
 include tests/unit/mem.mk
 include tests/unit/wire.mk
@@ -27,6 +33,7 @@ include tests/cli/local.mk
 include tests/session/local.mk
 include tests/pair/local.mk
 include tests/pair/live.mk
+include tests/pair/memfd.mk
 include tests/pair/pull.mk
 include tests/netns/local.mk
 include tests/netns/doctor.mk

@@ -64,6 +64,8 @@ struct zc_live_ops {
     GBytes *(*save_state)(struct zc_source *source, GError **error);
     /* Auto-converge: slows the guest down by 0 to 99 percent.  Any thread. */
     void (*set_throttle)(struct zc_source *source, unsigned int percent);
+    /* The file that @block is a shared mapping of, the source's own; -1: it is none. */
+    int (*memory_fd)(struct zc_source *source, uint32_t block);
 };
 
 struct zc_source {
@@ -108,8 +110,8 @@ struct zc_store_ops {
     /* Makes the pages zero again after they held data; frees them where it can.  0 or -errno. */
     int (*zero)(struct zc_store *store, uint8_t *host, uint64_t bytes);
     /*
-     * Takes what the guest is besides its RAM, and the digests of that at arrival; both are borrowed
-     * until free.  Comes before commit.  NULL: this store has no place for it.
+     * Takes what the guest is besides its RAM, and the digests of that at arrival; both are
+     * borrowed until free.  Comes before commit.  NULL: this store has no place for it.
      */
     bool (*keep_state)(struct zc_store *store, const struct zc_snapshot *snapshot,
                        const struct zc_manifest *manifest, GError **error);

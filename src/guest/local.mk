@@ -7,6 +7,11 @@ src_guest_libguest_la_SOURCES = \
 	src/guest/source.c
 src_guest_libguest_la_LIBADD = $(GLIB_LIBS)
 
+# Memory of another process.
+src_guest_libguest_la_SOURCES += \
+	src/guest/shared.c src/guest/shared.h \
+	src/guest/shared-store.c
+
 # QEMU's monitor.
 src_guest_libguest_la_SOURCES += src/guest/qmp.c src/guest/qmp.h
 src_guest_libguest_la_CPPFLAGS = $(AM_CPPFLAGS) $(JSON_CFLAGS)

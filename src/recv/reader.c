@@ -113,10 +113,13 @@ static bool decode_header(struct zc_reader *reader, GError **error)
                             : !zc_multifd_packet_decode(reader->header, packet, error)) {
         return false;
     }
-    if (zc_barrier_has_ended(reader->shared.barrier)) {
+    bool has_pages = packet->n_normal + packet->n_zero > 0;
+    /* QEMU 7.2 sends an empty packet behind a SYNC that had pages; the last one may come late. */
+    if (zc_barrier_has_ended(reader->shared.barrier) &&
+        (has_pages || packet->flags & ZC_MULTIFD_SYNC)) {
         return zc_error(error, ZCMIG_ERROR_PROTOCOL, "a packet after the end of RAM");
     }
-    if (packet->n_normal + packet->n_zero == 0) {
+    if (!has_pages) {
         return true;
     }
     if (strcmp(ram->blocks[reader->block].name, packet->block) != 0) {

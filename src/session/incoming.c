@@ -85,9 +85,8 @@ static bool accept_main(struct zc_incoming *in)
     }
     in->acceptor = zc_acceptor_new(in->listen_fd, &in->stall,
                                    MIN(in->options.stall_timeout_ms, CONNECTION_PATIENCE_MS));
-    in->main_fd = zc_acceptor_wait_main(in->acceptor,
-                                        zc_deadline_in(in->options.accept_timeout_ms), first,
-                                        &error);
+    in->main_fd = zc_acceptor_wait_main(in->acceptor, zc_deadline_in(in->options.accept_timeout_ms),
+                                        first, &error);
     if (in->main_fd < 0) {
         return zc_incoming_fail(in, error);
     }

@@ -6,6 +6,7 @@ src_session_libsession_la_SOURCES = \
 	src/session/incoming-guest.c \
 	src/session/incoming-proof.c \
 	src/session/incoming-ram.c \
+	src/session/incoming-route.c \
 	src/session/incoming-stream.c \
 	src/session/incoming-words.c \
 	src/session/incoming.c src/session/incoming.h \

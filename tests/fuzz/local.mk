@@ -28,9 +28,10 @@ TESTS += $(ZC_REPLAY_TESTS) tests/fuzz/corpus-is-current
 dist_check_SCRIPTS += tests/fuzz/corpus-is-current
 EXTRA_DIST += tests/fuzz/corpus
 
-tests_fuzz_seeds_SOURCES = tests/fuzz/seeds.c tests/fuzz/fuzz.h
+tests_fuzz_seeds_SOURCES = tests/fuzz/seeds.c tests/fuzz/fuzz.h \
+	tests/fuzz/captured.c tests/fuzz/captured.h
 tests_fuzz_seeds_CPPFLAGS = $(ZC_TEST_CPPFLAGS)
-tests_fuzz_seeds_LDADD = $(ZC_FUZZ_LIBS)
+tests_fuzz_seeds_LDADD = tests/lib/libfixture.la $(ZC_FUZZ_LIBS)
 
 tests_fuzz_replay_address_SOURCES = tests/fuzz/address.c $(ZC_REPLAY_FILES)
 tests_fuzz_replay_address_CPPFLAGS = $(ZC_REPLAY_CPPFLAGS) -DZC_FUZZ_TARGET='"address"'
@@ -111,7 +112,7 @@ fuzz:
 endif
 
 update-corpus: tests/fuzz/seeds
-	tests/fuzz/seeds $(srcdir)/tests/fuzz/corpus
+	ZC_SRCDIR='$(abs_top_srcdir)' tests/fuzz/seeds $(srcdir)/tests/fuzz/corpus
 
 clean-local: clean-fuzz
 clean-fuzz:

@@ -13,8 +13,10 @@
 
 #include <zcmig/error.h>
 
+#include "fuzz/captured.h"
 #include "fuzz/fuzz.h"
 #include "fuzz/samples.h"
+#include "lib/fixture.h"
 #include "mem/manifest.h"
 #include "wire/bytes.h"
 #include "wire/extension.h"
@@ -22,6 +24,7 @@
 #include "wire/stream.h"
 
 #define SEED 20261122u
+#define CAPTURED_BYTES_MAX 7000u /* of a seed that was recorded */
 
 static const char *directory;
 
@@ -312,7 +315,19 @@ static void write_extensions(void)
     message = (struct zc_extension){ .type = ZC_EXTENSION_OBSERVED,
                                      .observed = { .writes = 1234, .gap_ns = 29000000 } };
     write_extension("observed", &message);
-    write_seed("extension", "bad-type", RAW("\11"));
+    message =
+        (struct zc_extension){ .type = ZC_EXTENSION_MEMORY,
+                               .memory = { .n_blocks = 2, .blocks = { { 1, 2 }, { 3, 4 } } } };
+    write_extension("memory", &message);
+    message.type = ZC_EXTENSION_MAPPED;
+    write_extension("mapped", &message);
+    message = (struct zc_extension){
+        .type = ZC_EXTENSION_SESSION,
+        .session = { .live = true, .route = ZC_SESSION_ROUTE_MEMFD },
+    };
+    write_extension("session-memfd", &message);
+    write_seed("extension", "bad-type", RAW("\177"));
+    write_seed("extension", "bad-memory", RAW("\11short"));
     write_seed("extension", "bad-empty", RAW(""));
     write_seed("extension", "bad-session", RAW("\1short"));
     write_seed("extension", "bad-verify", RAW("\1aaaaaaaaaaaaaaaa\0\1\3\0\0\0\0\0\0\0\0\0\0"));
@@ -382,6 +397,44 @@ static const struct {
     { "bad-null", "null:x" },
 };
 
+/* ---------------------------------------------------------------- captured */
+
+/* Of each channel what comes first: an init packet, and headers with their payload left out. */
+static void write_captured_channel(const char *name, const char *file, size_t n_packets_max)
+{
+    g_autoptr(GByteArray) stream = zc_fixture_load(file);
+    size_t at = ZC_MULTIFD_INIT_BYTES;
+
+    for (size_t i = 0; i < n_packets_max && at + ZC_MULTIFD_HEADER_BYTES <= stream->len; i++) {
+        struct multifd_seed seed;
+        struct zc_multifd_packet packet;
+        g_autofree char *numbered = g_strdup_printf("%s-%zu", name, i);
+
+        memcpy(seed.init, stream->data, sizeof(seed.init));
+        memcpy(seed.header, stream->data + at, sizeof(seed.header));
+        zc_set_u64(seed.used_bytes, UINT64_C(1) << 20);
+        write_seed("multifd", numbered, &seed, sizeof(seed));
+        ZC_MUST(zc_multifd_packet_decode(seed.header, &packet, NULL));
+        at += ZC_MULTIFD_HEADER_BYTES + packet.n_normal * (size_t)ZC_WIRE_PAGE_BYTES;
+    }
+}
+
+static void write_captured(void)
+{
+    for (size_t i = 0; i < ZC_FIXTURE_STREAMS; i++) {
+        const char *name = zc_fixture_streams[i].name;
+        g_autofree char *main_file = g_strconcat(name, ".main.gz", NULL);
+
+        write_array("stream", name, zc_captured_stream(main_file, CAPTURED_BYTES_MAX));
+        write_array("tail", name, zc_captured_tail(main_file, CAPTURED_BYTES_MAX));
+        for (unsigned int k = 0; k < zc_fixture_streams[i].n_channels; k++) {
+            g_autofree char *channel = g_strdup_printf("%s-channel-%u", name, k);
+            g_autofree char *file = g_strdup_printf("%s.channel-%u.gz", name, k);
+            write_captured_channel(channel, file, 3);
+        }
+    }
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2) {
@@ -392,6 +445,7 @@ int main(int argc, char **argv)
     write_multifd();
     write_tails();
     write_stream();
+    write_captured();
     write_return_path();
     write_extensions();
     write_manifests();

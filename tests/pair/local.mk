@@ -11,15 +11,17 @@ ZC_TEST_PAIR_LIBS = tests/lib/libpair.la tests/lib/libunit.la src/session/libses
 	src/wire/libwire.la src/mem/libmem.la src/base/libbase.la
 
 check_PROGRAMS += tests/pair/pair-interrupted tests/pair/pair-round-trip \
-	tests/pair/pair-tampered-page tests/pair/recv-stock-source
+	tests/pair/pair-tampered-page tests/pair/recv-captured-stream tests/pair/recv-stock-source
 TESTS += tests/pair/pair-interrupted tests/pair/pair-round-trip tests/pair/pair-tampered-page \
-	tests/pair/recv-stock-source
+	tests/pair/recv-captured-stream tests/pair/recv-stock-source
 tests_pair_pair_interrupted_CPPFLAGS = $(ZC_TEST_CPPFLAGS)
 tests_pair_pair_interrupted_LDADD = $(ZC_TEST_PAIR_LIBS)
 tests_pair_pair_round_trip_CPPFLAGS = $(ZC_TEST_CPPFLAGS)
 tests_pair_pair_round_trip_LDADD = $(ZC_TEST_PAIR_LIBS)
 tests_pair_pair_tampered_page_CPPFLAGS = $(ZC_TEST_CPPFLAGS)
 tests_pair_pair_tampered_page_LDADD = $(ZC_TEST_PAIR_LIBS)
+tests_pair_recv_captured_stream_CPPFLAGS = $(ZC_TEST_CPPFLAGS)
+tests_pair_recv_captured_stream_LDADD = $(ZC_TEST_PAIR_LIBS) tests/lib/libfixture.la
 tests_pair_recv_stock_source_CPPFLAGS = $(ZC_TEST_CPPFLAGS)
 tests_pair_recv_stock_source_LDADD = $(ZC_TEST_PAIR_LIBS)
 endif

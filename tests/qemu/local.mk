@@ -7,13 +7,34 @@ ZC_QEMU_TESTS = \
 	tests/qemu/digest-proves-an-arrival \
 	tests/qemu/fetch-guest-kernel-explains-itself \
 	tests/qemu/guest-notices-a-lost-page \
+	tests/qemu/linux-guest-moves-live-and-back \
+	tests/qemu/page-changed-on-the-way-is-found \
+	tests/qemu/qemu-10.0-writes-while-it-moves-in-every-mode \
+	tests/qemu/qemu-7.2-rests-while-it-moves-in-every-mode \
+	tests/qemu/qemu-guest-moves-without-rights \
 	tests/qemu/qemu-guest-survives-a-failed-move \
 	tests/qemu/qemu-moves-to-a-snapshot-and-back
-dist_check_SCRIPTS += $(ZC_QEMU_TESTS) tests/qemu/functions tests/qemu/machines \
-	tests/qemu/lib/flip tests/qemu/lib/qmp \
-	tests/qemu/lib/capture-tail tests/qemu/lib/fetch-qemu
+dist_check_SCRIPTS += $(ZC_QEMU_TESTS) tests/qemu/functions tests/qemu/machines tests/qemu/matrix \
+	tests/qemu/lib/await tests/qemu/lib/proxy tests/qemu/lib/qmp \
+	tests/qemu/lib/capture-stream tests/qemu/lib/capture-tail tests/qemu/lib/fetch-qemu
 TESTS += $(ZC_QEMU_TESTS)
 EXTRA_DIST += \
+	tests/qemu/fixtures/stream-7.2-plain.main.gz \
+	tests/qemu/fixtures/stream-7.2-plain.manifest \
+	tests/qemu/fixtures/stream-7.2-multifd.main.gz \
+	tests/qemu/fixtures/stream-7.2-multifd.channel-0.gz \
+	tests/qemu/fixtures/stream-7.2-multifd.channel-1.gz \
+	tests/qemu/fixtures/stream-7.2-multifd.manifest \
+	tests/qemu/fixtures/stream-10.0-plain.main.gz \
+	tests/qemu/fixtures/stream-10.0-plain.manifest \
+	tests/qemu/fixtures/stream-10.0-multifd.main.gz \
+	tests/qemu/fixtures/stream-10.0-multifd.channel-0.gz \
+	tests/qemu/fixtures/stream-10.0-multifd.channel-1.gz \
+	tests/qemu/fixtures/stream-10.0-multifd.manifest \
+	tests/qemu/fixtures/stream-10.0-multifd-pc-7.2.main.gz \
+	tests/qemu/fixtures/stream-10.0-multifd-pc-7.2.channel-0.gz \
+	tests/qemu/fixtures/stream-10.0-multifd-pc-7.2.channel-1.gz \
+	tests/qemu/fixtures/stream-10.0-multifd-pc-7.2.manifest \
 	tests/qemu/fixtures/tail-pc-7.2.gz tests/qemu/fixtures/tail-pc-10.0.gz \
 	tests/qemu/fixtures/tail-q35-7.2.gz tests/qemu/fixtures/tail-q35-10.0.gz
 
@@ -33,3 +54,12 @@ tests/qemu/guest/guest.elf: $(ZC_GUEST_FILES)
 	  -nostdlib -static -no-pie -Wl,--build-id=none -Wl,--no-warn-rwx-segments -Wl,-T,$(srcdir)/tests/qemu/guest/guest.ld \
 	  -o $@ $(srcdir)/tests/qemu/guest/head.S $(srcdir)/tests/qemu/guest/guest.c || \
 	  { rm -f $@; echo "no 32-bit guest: the compiler refused"; }
+
+# For a guest with a system: one static program and an init.
+EXTRA_DIST += tests/qemu/guest/dirtier.c tests/qemu/guest/init
+CLEANFILES += tests/qemu/guest/dirtier
+check_DATA += tests/qemu/guest/dirtier
+tests/qemu/guest/dirtier: tests/qemu/guest/dirtier.c
+	$(AM_V_GEN)$(MKDIR_P) tests/qemu/guest && $(CC) -O2 -Wall -Wextra -Werror -static -o $@ \
+	  $(srcdir)/tests/qemu/guest/dirtier.c || \
+	  { rm -f $@; echo "no static program for a guest: the compiler refused"; }

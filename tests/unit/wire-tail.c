@@ -8,10 +8,9 @@
 
 #include <string.h>
 
-#include <gio/gio.h>
-
 #include <zcmig/error.h>
 
+#include "lib/fixture.h"
 #include "lib/unit.h"
 #include "wire/bytes.h"
 #include "wire/tail.h"
@@ -33,25 +32,7 @@ static const struct {
 
 static GByteArray *load(int i)
 {
-    const char *top = g_getenv("ZC_SRCDIR");
-    g_autofree char *path =
-        g_build_filename(top ? top : ".", "tests/qemu/fixtures", fixtures[i].file, NULL);
-    g_autofree char *packed = NULL;
-    gsize packed_bytes = 0;
-
-    ck_assert_msg(g_file_get_contents(path, &packed, &packed_bytes, NULL), "no %s", path);
-    g_autoptr(GZlibDecompressor) unzip = g_zlib_decompressor_new(G_ZLIB_COMPRESSOR_FORMAT_GZIP);
-    g_autoptr(GInputStream) from =
-        g_memory_input_stream_new_from_data(packed, (gssize)packed_bytes, NULL);
-    g_autoptr(GInputStream) stream = g_converter_input_stream_new(from, G_CONVERTER(unzip));
-    GByteArray *tail = g_byte_array_new();
-    guint8 chunk[8192];
-    gssize n;
-    while ((n = g_input_stream_read(stream, chunk, sizeof(chunk), NULL, NULL)) > 0) {
-        g_byte_array_append(tail, chunk, (guint)n);
-    }
-    ck_assert_int_eq(n, 0);
-    return tail;
+    return zc_fixture_load(fixtures[i].file);
 }
 
 static bool find(const GByteArray *bytes, struct zc_tail *tail)

@@ -24,6 +24,6 @@ tests_unit_wire_stream_rejections_LDADD = $(ZC_TEST_SAMPLE_LIBS)
 # The device state behind RAM
 check_PROGRAMS += tests/unit/wire-tail
 TESTS += tests/unit/wire-tail
-tests_unit_wire_tail_CPPFLAGS = $(ZC_TEST_CPPFLAGS) $(GIO_CFLAGS)
-tests_unit_wire_tail_LDADD = $(ZC_TEST_WIRE_LIBS) $(GIO_LIBS)
+tests_unit_wire_tail_CPPFLAGS = $(ZC_TEST_CPPFLAGS)
+tests_unit_wire_tail_LDADD = $(ZC_TEST_WIRE_LIBS) tests/lib/libfixture.la
 endif

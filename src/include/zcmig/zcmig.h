@@ -58,9 +58,14 @@ enum zcmig_route {
      * let it: as a rule both run as the same user.
      */
     ZCMIG_ROUTE_PULL,
+    /*
+     * On one host, over a unix: address or a UNIX socket: no page moves.  The destination gets the
+     * descriptor of a live guest's RAM and goes on in the very same memory (guest:...,memory=memfd).
+     */
+    ZCMIG_ROUTE_MEMFD,
 };
 
-/* "socket", "pull". */
+/* "socket", "pull", "memfd". */
 const char *zcmig_route_name(enum zcmig_route route);
 
 /* How the pages are found that a live guest writes. */
@@ -287,6 +292,7 @@ struct zcmig_stats {
     uint64_t mismatched_pages;
     bool peer_is_zcmig;
     enum zcmig_route route;    /* destination: as it heard */
+    bool same_memory; /* route memfd: both ends found that they map the same memory */
     struct zcmig_live_stats live;
     struct zcmig_source_stats source; /* destination: with source_qmp */
     unsigned int n_channels;

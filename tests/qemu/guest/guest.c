@@ -12,12 +12,20 @@
  *     ready                            memory is filled
  *     TICK n sweep s                   ten times a second of the guest's time
  *     LOST page p: got a and b, allowed c and d
+ *     RESTS                            nothing is written from here on
+ *
+ * It listens to its keyboard: r lets it rest, so that it runs and writes to
+ * no memory, not even a stack; w lets it write again.
  *
  * Command line: fill=MIB (32)  rate=MIB-PER-SECOND (16; 0: as fast as it can)
  */
 #include <stdint.h>
 
 #define COM1 0x3f8
+#define KEYBOARD_DATA 0x60
+#define KEYBOARD_STATUS 0x64
+#define KEY_R 0x13 /* scan codes, translated as the firmware leaves it */
+#define KEY_W 0x11
 #define PIT 0x40
 #define PIT_HZ 1193182u
 #define PAGE_WORDS 1024u
@@ -42,7 +50,7 @@ static void out8(uint16_t port, uint8_t value)
     __asm__ volatile("outb %0, %1" : : "a"(value), "Nd"(port));
 }
 
-static uint8_t in8(uint16_t port)
+static inline uint8_t in8(uint16_t port)
 {
     uint8_t value;
 
@@ -106,6 +114,23 @@ static uint32_t clock_ms(void)
         ms++;
     }
     return ms;
+}
+
+/* The next byte of the keyboard; 0: it has none. */
+static inline uint8_t key(void)
+{
+    return in8(KEYBOARD_STATUS) & 1 ? in8(KEYBOARD_DATA) : 0;
+}
+
+/* In registers only: what a QEMU that loses dirty pages cannot spoil. */
+static void rest(void)
+{
+    put_text("RESTS\n");
+    while (key() != KEY_W) {
+        for (uint32_t i = 0; i < 10000; i++) {
+            __asm__ volatile("pause");
+        }
+    }
 }
 
 /* ------------------------------------------------------------------- memory */
@@ -231,6 +256,13 @@ void guest_main(const uint32_t *boot)
         then = now;
         while (pages--) {
             sweep_page(&sweep);
+        }
+        if (key() == KEY_R) {
+            rest();
+            then = clock_ms();
+            ticked = then;
+            owed = 0;
+            continue;
         }
         if (now - ticked >= TICK_MS) {
             ticked += TICK_MS;
