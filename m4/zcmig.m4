@@ -47,6 +47,9 @@ AC_DEFUN([ZC_CHECK_LIBRARIES], [
   PKG_CHECK_MODULES([LIBNL_ROUTE], [libnl-route-3.0 >= 3.5], [have_libnl_route=yes
     AC_DEFINE([HAVE_LIBNL_ROUTE], [1], [zcmig doctor can look at routes and devices])],
     [have_libnl_route="no (lost: zcmig doctor)"])
+  PKG_CHECK_MODULES([LIBTRACEFS], [libtracefs >= 1.6], [have_libtracefs=yes
+    AC_DEFINE([HAVE_LIBTRACEFS], [1], [zcmig doctor can trace the kernel])],
+    [have_libtracefs="no (lost: zcmig doctor --trace)"])
   PKG_CHECK_MODULES([LIBURING], [liburing >= 2.3], [have_liburing=yes
     AC_DEFINE([HAVE_LIBURING], [1], [--engine=io_uring can be had])],
     [have_liburing="no (lost: --engine=io_uring)"])
@@ -118,6 +121,7 @@ AC_DEFUN([ZC_PRINT_SUMMARY], [
     fuzz targets            $enable_fuzzing
     warnings are errors     $enable_gcc_warnings
     doctor (libnl-route)    $have_libnl_route
+    doctor --trace (libtracefs) $have_libtracefs
     engine io_uring (liburing) $have_liburing
     unit tests (libcheck)   $have_check
     tests that must not skip ${with_required_tests:-none}

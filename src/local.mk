@@ -13,9 +13,9 @@ libzcmig_la_LIBADD = \
 	src/session/libsession.la \
 	src/recv/librecv.la \
 	src/bench/libbench.la \
+	src/doctor/libdoctor.la \
 	src/send/libsend.la \
 	src/guest/libguest.la \
-	src/doctor/libdoctor.la \
 	src/net/libnet.la \
 	src/wire/libwire.la \
 	src/mem/libmem.la \

@@ -33,6 +33,7 @@ include tests/cli/local.mk
 include tests/session/local.mk
 include tests/pair/local.mk
 include tests/pair/live.mk
+include tests/pair/memfd.mk
 include tests/pair/pull.mk
 include tests/netns/local.mk
 include tests/netns/doctor.mk

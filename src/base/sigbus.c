@@ -25,6 +25,7 @@ struct guard {
     _Atomic bool hit;
     size_t bytes;
     size_t granule_bytes;
+    int protection;
 };
 
 static struct guard guards[ZC_SIGBUS_GUARDS_MAX];
@@ -49,7 +50,7 @@ static void on_sigbus(int number, siginfo_t *info, void *context)
 
     if (guard) {
         void *page = (void *)(address & ~(uintptr_t)(guard->granule_bytes - 1));
-        if (mmap(page, guard->granule_bytes, PROT_READ,
+        if (mmap(page, guard->granule_bytes, guard->protection,
                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED) {
             atomic_store_explicit(&guard->hit, true, memory_order_release);
             errno = saved_errno;
@@ -78,13 +79,14 @@ static void install(void)
     }
 }
 
-int zc_sigbus_guard(void *start, size_t bytes, size_t granule_bytes)
+int zc_sigbus_guard(void *start, size_t bytes, size_t granule_bytes, int protection)
 {
     install();
     for (size_t i = 0; i < G_N_ELEMENTS(guards); i++) {
         if (!atomic_exchange(&guards[i].taken, true)) {
             guards[i].bytes = bytes;
             guards[i].granule_bytes = granule_bytes;
+            guards[i].protection = protection;
             atomic_store(&guards[i].hit, false);
             atomic_store_explicit(&guards[i].start, (uintptr_t)start, memory_order_release);
             return (int)i;

@@ -19,9 +19,10 @@
 
 /*
  * Guards @bytes at @start; pages are replaced @granule_bytes at a time (the page size of the
- * mapping).  Returns the guard's number, or -1 when there are too many.  Any thread.
+ * mapping), by zeros with @protection (PROT_READ, ...).  Returns the guard's number, or -1 when
+ * there are too many.  Any thread.
  */
-int zc_sigbus_guard(void *start, size_t bytes, size_t granule_bytes);
+int zc_sigbus_guard(void *start, size_t bytes, size_t granule_bytes, int protection);
 
 /* Before the mapping is unmapped. */
 void zc_sigbus_unguard(int guard);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "config.h"
 
+#include <string.h>
+
 #include "doctor/diagnose.h"
 #include "doctor/limit.h"
 #include "doctor/link.h"
@@ -13,6 +15,11 @@ struct zcmig_diagnosis {
     GPtrArray *taps;
     GPtrArray *findings; /* of each path: a GArray */
     GArray *paths;       /* struct zcmig_path */
+    GArray *stacks;      /* struct zcmig_stack */
+    GPtrArray *ways;     /* the stacks' arrays of functions */
+    bool releases_counted;
+    uint64_t released_copied;
+    uint64_t released_not_copied;
 };
 
 const char *zcmig_verdict_name(enum zcmig_verdict verdict)
@@ -52,6 +59,8 @@ zcmig_diagnosis *zc_diagnosis_new(void)
     diagnosis->taps = g_ptr_array_new_with_free_func(g_free);
     diagnosis->findings = g_ptr_array_new_with_free_func((GDestroyNotify)g_array_unref);
     diagnosis->paths = g_array_new(FALSE, TRUE, sizeof(struct zcmig_path));
+    diagnosis->stacks = g_array_new(FALSE, TRUE, sizeof(struct zcmig_stack));
+    diagnosis->ways = g_ptr_array_new_with_free_func(g_free);
     return diagnosis;
 }
 
@@ -60,6 +69,8 @@ void zcmig_diagnosis_free(zcmig_diagnosis *diagnosis)
     if (!diagnosis) {
         return;
     }
+    g_ptr_array_unref(diagnosis->ways);
+    g_array_unref(diagnosis->stacks);
     g_array_unref(diagnosis->paths);
     g_ptr_array_unref(diagnosis->findings);
     g_ptr_array_unref(diagnosis->taps);
@@ -72,12 +83,28 @@ static gint gravest_first(gconstpointer a, gconstpointer b)
     const struct zcmig_finding *first = a;
     const struct zcmig_finding *second = b;
 
+    if (first->effect == second->effect) { /* the kernel's own word before what is known of it */
+        return (strcmp(second->cause, "probe") == 0) - (strcmp(first->cause, "probe") == 0);
+    }
     return (gint)second->effect - (gint)first->effect;
 }
 
 /* Takes the findings over from @report and judges them. */
-static void add_path(zcmig_diagnosis *diagnosis, struct zc_findings *report, struct zcmig_path path)
+static void add_path(zcmig_diagnosis *diagnosis, const struct zc_facts *facts,
+                     struct zc_findings *report, struct zcmig_path path)
 {
+    const struct zc_burst *burst = &facts->burst;
+
+    path.probed = burst->tried;
+    path.probe = (struct zcmig_probe){
+        .bytes = burst->sent_bytes,
+        .calls = burst->calls,
+        .plain_calls = burst->plain_calls,
+        .completed = burst->completed,
+        .copied_min = burst->copied_min,
+        .copied_max = burst->copied_max,
+        .trouble = zc_findings_text(report, "%s", burst->trouble ? burst->trouble : ""),
+    };
     path.verdict = zc_findings_verdict(report);
     g_array_sort(report->findings, gravest_first);
     path.findings = (const struct zcmig_finding *)(const void *)report->findings->data;
@@ -100,7 +127,7 @@ bool zc_diagnose_address(zcmig_diagnosis *diagnosis, const struct zc_facts *fact
     zc_findings_init(&report, diagnosis->strings, diagnosis->taps);
     zc_rules_path(&report, facts, &route, route.ifindex,
                   destination->sa_family == AF_INET6 ? ZC_FAMILY_TCP6 : ZC_FAMILY_TCP4);
-    add_path(diagnosis, &report,
+    add_path(diagnosis, facts, &report,
              (struct zcmig_path){
                  .destination = zc_findings_text(&report, "%s", name),
                  .address = zc_findings_text(&report, "%s", route.address),
@@ -118,7 +145,8 @@ void zc_diagnose_family(zcmig_diagnosis *diagnosis, const struct zc_facts *facts
     zc_findings_init(&report, diagnosis->strings, diagnosis->taps);
     zc_rules_family(&report, facts, family);
     zc_rules_limits(&report, facts, facts->bandwidth);
-    add_path(diagnosis, &report,
+    zc_rules_burst(&report, &facts->burst);
+    add_path(diagnosis, facts, &report,
              (struct zcmig_path){
                  .destination = zc_findings_text(&report, "%s", name),
                  .address = "",
@@ -136,7 +164,7 @@ void zc_diagnose_devices(zcmig_diagnosis *diagnosis, const struct zc_facts *fact
         }
         zc_findings_init(&report, diagnosis->strings, diagnosis->taps);
         zc_rules_path(&report, facts, NULL, link->ifindex, ZC_FAMILY_TCP4);
-        add_path(diagnosis, &report,
+        add_path(diagnosis, facts, &report,
                  (struct zcmig_path){
                      .destination = "",
                      .address = "",
@@ -157,6 +185,44 @@ enum zcmig_verdict zcmig_diagnosis_get_verdict(const zcmig_diagnosis *diagnosis)
         }
     }
     return best;
+}
+
+void zc_diagnose_traced(zcmig_diagnosis *diagnosis, const struct zc_traced *traced)
+{
+    diagnosis->releases_counted = traced->counted;
+    diagnosis->released_copied = traced->released_copied;
+    diagnosis->released_not_copied = traced->released_not_copied;
+    for (guint i = 0; i < traced->stacks->len; i++) {
+        const struct zc_stack *seen = &g_array_index(traced->stacks, struct zc_stack, i);
+        const char **functions = g_new0(const char *, seen->functions->len + 1);
+        struct zcmig_stack stack = {
+            .event = seen->event,
+            .hits = seen->hits,
+            .functions = functions,
+        };
+        for (guint k = 0; k < seen->functions->len; k++) {
+            functions[k] = g_string_chunk_insert_const(diagnosis->strings,
+                                                       g_ptr_array_index(seen->functions, k));
+        }
+        stack.cause = zc_stack_cause(functions, &stack.meaning);
+        g_ptr_array_add(diagnosis->ways, functions);
+        g_array_append_val(diagnosis->stacks, stack);
+    }
+}
+
+bool zcmig_diagnosis_get_releases(const zcmig_diagnosis *diagnosis, uint64_t *copied_out,
+                                  uint64_t *not_copied_out)
+{
+    *copied_out = diagnosis->released_copied;
+    *not_copied_out = diagnosis->released_not_copied;
+    return diagnosis->releases_counted;
+}
+
+const struct zcmig_stack *zcmig_diagnosis_get_stacks(const zcmig_diagnosis *diagnosis,
+                                                     unsigned int *n_out)
+{
+    *n_out = diagnosis->stacks->len;
+    return (const struct zcmig_stack *)(const void *)diagnosis->stacks->data;
 }
 
 const struct zcmig_path *zcmig_diagnosis_get_paths(const zcmig_diagnosis *diagnosis,

@@ -8,6 +8,7 @@
 #include <zcmig/doctor.h>
 
 #include "doctor/facts.h"
+#include "doctor/stack.h"
 
 /* Reads everything but routes.  Errors: UNSUPPORTED, FAILED. */
 bool zc_facts_read(struct zc_facts *facts, GError **error);
@@ -21,6 +22,9 @@ bool zc_diagnose_address(zcmig_diagnosis *diagnosis, const struct zc_facts *fact
 /* Adds the path to a destination that no device leads to. */
 void zc_diagnose_family(zcmig_diagnosis *diagnosis, const struct zc_facts *facts, const char *name,
                         enum zc_family family);
+
+/* Takes over what a trace saw. */
+void zc_diagnose_traced(zcmig_diagnosis *diagnosis, const struct zc_traced *traced);
 
 /* Adds a path for every device that is up. */
 void zc_diagnose_devices(zcmig_diagnosis *diagnosis, const struct zc_facts *facts);

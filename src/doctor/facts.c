@@ -23,6 +23,7 @@ void zc_facts_clear(struct zc_facts *facts)
 {
     g_clear_pointer(&facts->links, g_array_unref);
     g_clear_pointer(&facts->taps, g_array_unref);
+    g_clear_pointer(&facts->burst.trouble, g_free);
 }
 
 const struct zc_link *zc_facts_find_link(const struct zc_facts *facts, int ifindex)

@@ -89,6 +89,20 @@ struct zc_route {
     char address[64];
 };
 
+/* What became of a burst of zero-copy calls on a connection to the destination. */
+struct zc_burst {
+    bool tried;
+    bool supported; /* the socket takes SO_ZEROCOPY, and the channel can use it */
+    uint64_t sent_bytes;
+    uint64_t calls; /* zero-copy ones */
+    uint64_t completed;
+    uint64_t copied_min; /* of the completed */
+    uint64_t copied_max;
+    uint64_t plain_calls; /* that a limit or the socket forbade zero-copy for */
+    const char *reason;   /* for these; static */
+    char *trouble;        /* what ended it early; NULL: nothing */
+};
+
 struct zc_facts {
     GArray *links;                 /* struct zc_link */
     GArray *taps;                  /* struct zc_tap */
@@ -100,6 +114,7 @@ struct zc_facts {
     int zerocopy_errno[ZC_FAMILIES]; /* of SO_ZEROCOPY on a real socket; 0: the kernel takes it */
     uint64_t bandwidth;              /* wanted, bytes/s; 0: not said */
     int64_t rtt_ns;                  /* 0: not said */
+    struct zc_burst burst;           /* towards the destination */
 };
 
 void zc_facts_init(struct zc_facts *facts);

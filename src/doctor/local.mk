@@ -1,6 +1,7 @@
 # doctor: why zero-copy works or does not
 noinst_LTLIBRARIES += src/doctor/libdoctor.la
 src_doctor_libdoctor_la_SOURCES = \
+	src/doctor/burst.c src/doctor/burst.h \
 	src/doctor/diagnose.c src/doctor/diagnose.h \
 	src/doctor/doctor.c \
 	src/doctor/facts.c src/doctor/facts.h \
@@ -9,8 +10,10 @@ src_doctor_libdoctor_la_SOURCES = \
 	src/doctor/oracle.c src/doctor/oracle.h \
 	src/doctor/owner.c \
 	src/doctor/findings.c src/doctor/findings.h \
-	src/doctor/rule-device.c src/doctor/rule-limit.c src/doctor/rule-tap.c \
+	src/doctor/rule-burst.c src/doctor/rule-device.c src/doctor/rule-limit.c src/doctor/rule-tap.c \
 	src/doctor/rules.c src/doctor/rules.h \
-	src/doctor/tap.c src/doctor/tap.h
-src_doctor_libdoctor_la_CPPFLAGS = $(AM_CPPFLAGS) $(LIBNL_ROUTE_CFLAGS)
-src_doctor_libdoctor_la_LIBADD = $(LIBNL_ROUTE_LIBS) $(GLIB_LIBS)
+	src/doctor/stack.c src/doctor/stack.h \
+	src/doctor/tap.c src/doctor/tap.h \
+	src/doctor/trace.c src/doctor/trace.h
+src_doctor_libdoctor_la_CPPFLAGS = $(AM_CPPFLAGS) $(LIBNL_ROUTE_CFLAGS) $(LIBTRACEFS_CFLAGS)
+src_doctor_libdoctor_la_LIBADD = $(LIBNL_ROUTE_LIBS) $(LIBTRACEFS_LIBS) $(GLIB_LIBS)

@@ -67,4 +67,5 @@ void zc_rules_path(struct zc_findings *report, const struct zc_facts *facts,
     }
     zc_rules_family(report, facts, family);
     zc_rules_limits(report, facts, bandwidth);
+    zc_rules_burst(report, &facts->burst);
 }

@@ -31,6 +31,9 @@ void zc_rules_taps_unbound(struct zc_findings *report, const struct zc_facts *fa
 /* optmem_max, RLIMIT_MEMLOCK, fragments, io_uring: how much can be in flight. */
 void zc_rules_limits(struct zc_findings *report, const struct zc_facts *facts, uint64_t bandwidth);
 
+/* What the kernel said of real calls; the last of the rules, since it corrects the others. */
+void zc_rules_burst(struct zc_findings *report, const struct zc_burst *burst);
+
 /*
  * Bytes that one socket can have in flight before net.core.optmem_max refuses more, when calls
  * are of 512 KiB or pair up to it; @note_bytes: what one outstanding call holds, 0 for the default.

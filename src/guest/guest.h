@@ -36,6 +36,12 @@ struct zc_source_ops {
                           uint64_t *first_out);
     /* Tells that a range is read soon: its pages are mapped in one call. May be NULL. */
     void (*will_need)(struct zc_source *source, const struct zc_range *range);
+    /*
+     * Of RAM that cannot be mapped here, so that its blocks have no host: the digests of @range,
+     * which were ZC_DIGEST_NONE and stay so where a page cannot be read.  Any thread; failures are
+     * told by check.  NULL: the blocks are mapped.  A source that has it can only be digested.
+     */
+    void (*digest)(struct zc_source *source, const struct zc_range *range, uint64_t *digests);
     /* Whether the pages read so far were real: false once the source shrank or failed under us. */
     bool (*check)(struct zc_source *source, GError **error);
 };
@@ -58,6 +64,8 @@ struct zc_live_ops {
     GBytes *(*save_state)(struct zc_source *source, GError **error);
     /* Auto-converge: slows the guest down by 0 to 99 percent.  Any thread. */
     void (*set_throttle)(struct zc_source *source, unsigned int percent);
+    /* The file that @block is a shared mapping of, the source's own; -1: it is none. */
+    int (*memory_fd)(struct zc_source *source, uint32_t block);
 };
 
 struct zc_source {
@@ -68,6 +76,8 @@ struct zc_source {
     char *uri;            /* for messages */
     const struct zc_snapshot *snapshot; /* what else the guest is (guest/snapshot.h), or NULL */
     struct zc_manifest *expected;       /* what its pages were when they were stored, or NULL */
+    char *way;    /* how it is read, for people, or NULL */
+    bool partial; /* some of its pages cannot be read */
 };
 
 /* Opens the source that @uri names.  Errors: ZCMIG_ERROR_USAGE, ZCMIG_ERROR_SOURCE. */
@@ -100,8 +110,8 @@ struct zc_store_ops {
     /* Makes the pages zero again after they held data; frees them where it can.  0 or -errno. */
     int (*zero)(struct zc_store *store, uint8_t *host, uint64_t bytes);
     /*
-     * Takes what the guest is besides its RAM, and the digests of that at arrival; both are borrowed
-     * until free.  Comes before commit.  NULL: this store has no place for it.
+     * Takes what the guest is besides its RAM, and the digests of that at arrival; both are
+     * borrowed until free.  Comes before commit.  NULL: this store has no place for it.
      */
     bool (*keep_state)(struct zc_store *store, const struct zc_snapshot *snapshot,
                        const struct zc_manifest *manifest, GError **error);

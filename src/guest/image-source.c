@@ -164,13 +164,13 @@ static bool image_map(struct image_source *image, uint64_t bytes, GError **error
         return zc_error(error, ZCMIG_ERROR_SOURCE, "'%s' is too large to map", uri);
     }
     image->mapping_bytes = (bytes + granule - 1) / granule * granule;
-    image->mapping = mmap(NULL, image->mapping_bytes, PROT_READ, MAP_SHARED | MAP_NORESERVE,
-                          image->fd, 0);
+    image->mapping =
+        mmap(NULL, image->mapping_bytes, PROT_READ, MAP_SHARED | MAP_NORESERVE, image->fd, 0);
     if (image->mapping == MAP_FAILED) {
         image->mapping = NULL;
         return zc_error_errno(error, ZCMIG_ERROR_SOURCE, errno, "cannot map '%s'", uri);
     }
-    image->guard = zc_sigbus_guard(image->mapping, image->mapping_bytes, granule);
+    image->guard = zc_sigbus_guard(image->mapping, image->mapping_bytes, granule, PROT_READ);
     if (image->guard < 0) {
         return zc_error(error, ZCMIG_ERROR_LIMIT, "'%s': more than %d images are open", uri,
                         ZC_SIGBUS_GUARDS_MAX);

@@ -7,10 +7,24 @@ src_guest_libguest_la_SOURCES = \
 	src/guest/source.c
 src_guest_libguest_la_LIBADD = $(GLIB_LIBS)
 
+# Memory of another process.
+src_guest_libguest_la_SOURCES += \
+	src/guest/shared.c src/guest/shared.h \
+	src/guest/shared-store.c
+
 # QEMU's monitor.
 src_guest_libguest_la_SOURCES += src/guest/qmp.c src/guest/qmp.h
 src_guest_libguest_la_CPPFLAGS = $(AM_CPPFLAGS) $(JSON_CFLAGS)
 src_guest_libguest_la_LIBADD += $(JSON_LIBS)
+
+# A guest of QEMU's that stands still.
+src_guest_libguest_la_SOURCES += \
+	src/guest/qemu.h \
+	src/guest/qemu-pmemsave.c src/guest/qemu-pmemsave.h \
+	src/guest/qemu-process.c src/guest/qemu-process.h \
+	src/guest/qemu-source.c \
+	src/guest/qemu-status.c \
+	src/guest/qemu-text.c src/guest/qemu-text.h
 
 # A guest in a directory.
 src_guest_libguest_la_SOURCES += \

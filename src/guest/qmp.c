@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -40,6 +41,14 @@ void zc_qmp_free(struct zc_qmp *qmp)
 struct zc_qmp_version zc_qmp_get_version(const struct zc_qmp *qmp)
 {
     return qmp->version;
+}
+
+int zc_qmp_get_peer_pid(const struct zc_qmp *qmp)
+{
+    struct ucred peer = { .pid = 0 };
+    socklen_t length = sizeof(peer);
+
+    return getsockopt(qmp->fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 ? (int)peer.pid : 0;
 }
 
 /* ----------------------------------------------------------------- messages */

@@ -36,6 +36,9 @@ struct zc_qmp *zc_qmp_connect(const char *path, zc_deadline deadline, int wake_f
 struct zc_qmp *zc_qmp_new(int fd, zc_deadline deadline, int wake_fd, GError **error);
 void zc_qmp_free(struct zc_qmp *qmp); /* accepts NULL; QEMU goes on */
 
+/* The process that made the monitor's socket, QEMU's unless somebody passed it one; 0: not known. */
+int zc_qmp_get_peer_pid(const struct zc_qmp *qmp);
+
 /* Of the greeting. */
 struct zc_qmp_version zc_qmp_get_version(const struct zc_qmp *qmp);
 

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "guest/guest.h"
+#include "guest/qemu.h"
 #include "guest/snapshot.h"
 #include "guest/synthetic.h"
 
@@ -22,6 +23,7 @@ static const struct {
     { "file:", zc_image_source_open },
     { ZC_SNAPSHOT_SCHEME, zc_snapshot_source_open },
     { "guest:", open_guest },
+    { ZC_QEMU_SCHEME, zc_qemu_source_open },
 };
 
 struct zc_source *zc_source_open(const char *uri, GError **error)
@@ -33,7 +35,9 @@ struct zc_source *zc_source_open(const char *uri, GError **error)
         }
     }
     zc_error(error, ZCMIG_ERROR_USAGE,
-             "source: got '%s', allowed are file:IMAGE, dir:SNAPSHOT and guest:SIZE", uri);
+             "source: got '%s', allowed are file:IMAGE, dir:SNAPSHOT, guest:SIZE and, to digest, "
+             "qmp:SOCKET",
+             uri);
     return NULL;
 }
 

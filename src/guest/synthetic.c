@@ -10,6 +10,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -51,14 +52,29 @@ static uint8_t *reserve(uint64_t bytes)
     return all + skip;
 }
 
+/* Sealed, so that who gets it (by the route memfd) need not fear that it shrinks. */
+static int make_memfd(uint64_t bytes)
+{
+    int fd = memfd_create("zcmig-guest", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+    if (fd >= 0 && (ftruncate(fd, (off_t)bytes) < 0 ||
+                    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)) {
+        int saved_errno = errno;
+        close(fd);
+        errno = saved_errno;
+        fd = -1;
+    }
+    return fd;
+}
+
 static bool map_ram(struct zc_synthetic *guest, GError **error)
 {
     uint64_t bytes = guest->options.size_bytes;
     int flags = MAP_FIXED | (guest->options.memfd ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS);
 
     if (guest->options.memfd) {
-        guest->memory_fd = memfd_create("zcmig-guest", MFD_CLOEXEC);
-        if (guest->memory_fd < 0 || ftruncate(guest->memory_fd, (off_t)bytes) < 0) {
+        guest->memory_fd = make_memfd(bytes);
+        if (guest->memory_fd < 0) {
             return zc_error_errno(error, ZCMIG_ERROR_LIMIT, errno, "guest: memfd");
         }
     }
@@ -164,6 +180,12 @@ static void live_set_throttle(struct zc_source *source, unsigned int percent)
     zc_synthetic_set_throttle(from_source(source), percent);
 }
 
+static int live_memory_fd(struct zc_source *source, uint32_t block)
+{
+    (void)block;
+    return from_source(source)->memory_fd;
+}
+
 static const struct zc_live_ops live_ops = {
     .pause = live_pause,
     .resume = live_resume,
@@ -171,6 +193,7 @@ static const struct zc_live_ops live_ops = {
     .stop_tracker = live_stop_tracker,
     .save_state = live_save_state,
     .set_throttle = live_set_throttle,
+    .memory_fd = live_memory_fd,
 };
 
 /* -------------------------------------------------------------- life cycle */

@@ -15,6 +15,7 @@
 
 #define FILE_MAGIC "ZCMIGMAN"
 #define FILE_VERSION 1u
+#define FILE_VERSION_PARTIAL 2u
 #define FILE_HEADER_BYTES (8 + 4 + 4 + 8)
 #define FILE_CHECK_BYTES 8
 #define DIGEST_BYTES sizeof(uint64_t)
@@ -73,6 +74,18 @@ uint64_t zc_manifest_pages(const struct zc_manifest *manifest)
     return total;
 }
 
+uint64_t zc_manifest_unknown(const struct zc_manifest *manifest)
+{
+    uint64_t n = 0;
+
+    for (uint32_t i = 0; manifest->partial && i < manifest->n_blocks; i++) {
+        for (uint64_t page = 0; page < manifest->blocks[i].n_pages; page++) {
+            n += manifest->blocks[i].digests[page] == ZC_DIGEST_NONE;
+        }
+    }
+    return n;
+}
+
 void zc_manifest_digest_range(struct zc_manifest *manifest, const struct zc_ram *ram,
                               const struct zc_range *range)
 {
@@ -107,6 +120,19 @@ static void add_wrong(GArray *runs, uint32_t max_runs, enum zc_mismatch_kind kin
     }
 }
 
+static bool is_unknown(const struct zc_manifest *manifest, uint64_t digest)
+{
+    return manifest->partial && digest == ZC_DIGEST_NONE;
+}
+
+/* A QEMU does not send memory that is not plugged in; what is never written is zero. */
+static bool is_same(uint64_t wanted, uint64_t got)
+{
+    uint64_t content = wanted == ZC_DIGEST_NONE ? ZC_DIGEST_ZERO_PAGE : wanted;
+
+    return content == (got == ZC_DIGEST_NONE ? ZC_DIGEST_ZERO_PAGE : got);
+}
+
 static const struct zc_manifest_block *find_block(const struct zc_manifest *manifest,
                                                   const char *name)
 {
@@ -118,18 +144,23 @@ static const struct zc_manifest_block *find_block(const struct zc_manifest *mani
     return NULL;
 }
 
-static uint64_t compare_block(const struct zc_manifest_block *expected,
-                              const struct zc_manifest_block *got, GArray *runs, uint32_t max_runs)
+/* Block @mine of @expected with @other of @got, which is as long. */
+static uint64_t compare_block(const struct zc_manifest *expected,
+                              const struct zc_manifest_block *mine, const struct zc_manifest *got,
+                              const struct zc_manifest_block *other, GArray *runs,
+                              uint32_t max_runs)
 {
     uint64_t n_wrong = 0;
 
-    for (uint64_t page = 0; page < expected->n_pages; page++) {
-        if (expected->digests[page] == got->digests[page]) {
+    for (uint64_t page = 0; page < mine->n_pages; page++) {
+        if (is_same(mine->digests[page], other->digests[page]) ||
+            is_unknown(expected, mine->digests[page]) || is_unknown(got, other->digests[page])) {
             continue;
         }
         add_wrong(runs, max_runs,
-                  got->digests[page] == ZC_DIGEST_NONE ? ZC_MISMATCH_MISSING : ZC_MISMATCH_DIFFERS,
-                  expected->name, page, 1);
+                  other->digests[page] == ZC_DIGEST_NONE ? ZC_MISMATCH_MISSING
+                                                         : ZC_MISMATCH_DIFFERS,
+                  mine->name, page, 1);
         n_wrong++;
     }
     return n_wrong;
@@ -144,7 +175,7 @@ uint64_t zc_manifest_compare(const struct zc_manifest *expected, const struct zc
         const struct zc_manifest_block *block = &expected->blocks[i];
         const struct zc_manifest_block *other = find_block(got, block->name);
         if (other && other->n_pages == block->n_pages) {
-            n_wrong += compare_block(block, other, runs, max_runs);
+            n_wrong += compare_block(expected, block, got, other, runs, max_runs);
         } else {
             add_wrong(runs, max_runs, ZC_MISMATCH_SHAPE, block->name, 0, block->n_pages);
             n_wrong += block->n_pages;
@@ -165,6 +196,20 @@ uint64_t zc_manifest_compare(const struct zc_manifest *expected, const struct zc
         n_wrong++;
     }
     return n_wrong;
+}
+
+uint64_t zc_manifest_uncompared(const struct zc_manifest *expected, const struct zc_manifest *got)
+{
+    uint64_t n = 0;
+
+    for (uint32_t i = 0; i < expected->n_blocks; i++) {
+        const struct zc_manifest_block *mine = &expected->blocks[i];
+        const struct zc_manifest_block *other = find_block(got, mine->name);
+        for (uint64_t page = 0; other && page < MIN(mine->n_pages, other->n_pages); page++) {
+            n += is_unknown(expected, mine->digests[page]) || is_unknown(got, other->digests[page]);
+        }
+    }
+    return n;
 }
 
 char *zc_mismatch_format(const struct zc_mismatch *mismatch)
@@ -227,7 +272,7 @@ bool zc_manifest_save(const struct zc_manifest *manifest, const char *path, GErr
         return zc_error_errno(error, ZCMIG_ERROR_LIMIT, ENOMEM, "cannot write manifest '%s'", path);
     }
     uint8_t *at = put(bytes, FILE_MAGIC, strlen(FILE_MAGIC));
-    at = put_u32(at, FILE_VERSION);
+    at = put_u32(at, manifest->partial ? FILE_VERSION_PARTIAL : FILE_VERSION);
     at = put_u32(at, manifest->n_blocks);
     at = put_u64(at, manifest->exact_bytes);
     for (uint32_t i = 0; i < manifest->n_blocks; i++) {
@@ -346,11 +391,11 @@ struct zc_manifest *zc_manifest_parse(const uint8_t *bytes, size_t length, GErro
     }
     uint64_t version = get_be(bytes + 8, 4);
     uint64_t n_blocks = get_be(bytes + 12, 4);
-    if (version != FILE_VERSION || n_blocks > ZC_BLOCKS_MAX) {
+    if ((version != FILE_VERSION && version != FILE_VERSION_PARTIAL) || n_blocks > ZC_BLOCKS_MAX) {
         zc_error(error, ZCMIG_ERROR_PROTOCOL,
                  "manifest: got version %" G_GUINT64_FORMAT " with %" G_GUINT64_FORMAT
-                 " blocks, allowed are version %u and %u blocks",
-                 version, n_blocks, FILE_VERSION, ZC_BLOCKS_MAX);
+                 " blocks, allowed are versions %u and %u, and %u blocks",
+                 version, n_blocks, FILE_VERSION, FILE_VERSION_PARTIAL, ZC_BLOCKS_MAX);
         return NULL;
     }
     if (get_be(bytes + length - FILE_CHECK_BYTES, 8) !=
@@ -362,6 +407,7 @@ struct zc_manifest *zc_manifest_parse(const uint8_t *bytes, size_t length, GErro
                              length - FILE_HEADER_BYTES - FILE_CHECK_BYTES };
     struct zc_manifest *manifest = g_new0(struct zc_manifest, 1);
     manifest->exact_bytes = get_be(bytes + 16, 8);
+    manifest->partial = version == FILE_VERSION_PARTIAL;
     if (!parse(&cursor, manifest, (uint32_t)n_blocks, error)) {
         zc_manifest_free(manifest);
         return NULL;

@@ -21,13 +21,14 @@
 struct zc_manifest_block {
     char name[ZC_BLOCK_NAME_BYTES];
     uint64_t n_pages;
-    uint64_t *digests; /* ZC_DIGEST_NONE: nothing known of this page */
+    uint64_t *digests; /* ZC_DIGEST_NONE: it never arrived, or (see partial) could not be read */
 };
 
 struct zc_manifest {
     struct zc_manifest_block *blocks;
     uint32_t n_blocks;
     uint64_t exact_bytes; /* of an image whose last page is part of a page; 0: whole pages */
+    bool partial; /* pages without a digest could not be read: nothing is known of them */
 };
 
 /* All entries ZC_DIGEST_NONE.  8 bytes a page, mapped lazily.  NULL: ZCMIG_ERROR_LIMIT. */
@@ -35,6 +36,9 @@ struct zc_manifest *zc_manifest_new(const struct zc_ram *ram, GError **error);
 void zc_manifest_free(struct zc_manifest *manifest); /* accepts NULL */
 
 uint64_t zc_manifest_pages(const struct zc_manifest *manifest);
+
+/* Of a partial one, the pages that nothing is known of; else 0. */
+uint64_t zc_manifest_unknown(const struct zc_manifest *manifest);
 
 /* Fills the entries of @range from memory.  Reads the pages; no other thread writes them. */
 void zc_manifest_digest_range(struct zc_manifest *manifest, const struct zc_ram *ram,
@@ -56,10 +60,14 @@ struct zc_mismatch {
 
 /*
  * Compares @got with @expected.  Returns the number of pages that are wrong; appends at most
- * @max_runs runs (struct zc_mismatch) to @runs, in the order of blocks and pages.
+ * @max_runs runs (struct zc_mismatch) to @runs, in the order of blocks and pages.  A page that
+ * never arrived is a page of zeros; one that nothing is known of on either side is not compared.
  */
 uint64_t zc_manifest_compare(const struct zc_manifest *expected, const struct zc_manifest *got,
                              GArray *runs, uint32_t max_runs);
+
+/* The pages of that comparison of which either side knows nothing. */
+uint64_t zc_manifest_uncompared(const struct zc_manifest *expected, const struct zc_manifest *got);
 
 /* "block 'pc.ram': 3 pages from offset 0x1000 differ": one line for people; the caller frees. */
 char *zc_mismatch_format(const struct zc_mismatch *mismatch);
@@ -67,7 +75,7 @@ char *zc_mismatch_format(const struct zc_mismatch *mismatch);
 /*
  * The file form (docs/protocol.md): big-endian,
  *
- *     "ZCMIGMAN" | version u32 = 1 | blocks u32 | exact_bytes u64
+ *     "ZCMIGMAN" | version u32 = 1, of a partial one 2 | blocks u32 | exact_bytes u64
  *     { name length u16 | name | pages u64 } | digests u64 ... | XXH3-64 of all before u64
  *
  * Written whole under another name, then renamed.

@@ -30,6 +30,13 @@
 
 #define ADDRESSES_MAX 16
 
+/*
+ * What a vsock peer may send ahead, 256 KiB where nobody asks for more: it has to be more than a
+ * packet, or calls are cut where the credit ends and what is cut is copied.  Both ends set it, as
+ * the kernel takes the smaller one.
+ */
+#define VSOCK_CREDIT_BYTES (4u << 20)
+
 struct target {
     struct sockaddr_storage address;
     socklen_t length;
@@ -282,6 +289,15 @@ static bool fail_with_reason(GError **error, const char *verb, const struct zc_a
                           code, "cannot %s '%s'", verb, uri);
 }
 
+/* Before connect or listen.  A kernel that refuses has a smaller limit, and works all the same. */
+static void raise_vsock_credit(int fd)
+{
+    const uint64_t bytes = VSOCK_CREDIT_BYTES;
+
+    setsockopt(fd, AF_VSOCK, SO_VM_SOCKETS_BUFFER_MAX_SIZE, &bytes, sizeof(bytes));
+    setsockopt(fd, AF_VSOCK, SO_VM_SOCKETS_BUFFER_SIZE, &bytes, sizeof(bytes));
+}
+
 /* --------------------------------------------------------------- connecting */
 
 /* Waits for @events of @fd (-1: for nothing but the time): 0, ETIMEDOUT, ECANCELED. */
@@ -345,6 +361,9 @@ static int connect_target(const struct target *target, zc_deadline deadline, int
 
     if (fd < 0) {
         return errno;
+    }
+    if (family == AF_VSOCK) {
+        raise_vsock_credit(fd);
     }
     int code = connect_socket(fd, target, deadline, wake_fd);
     if (code == 0 && (family == AF_INET || family == AF_INET6) &&
@@ -486,6 +505,9 @@ static int listen_target(const struct target *target, int backlog, int *fd_out)
     }
     if (family == AF_INET6 && is_wildcard(target)) {
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof(zero));
+    }
+    if (family == AF_VSOCK) {
+        raise_vsock_credit(fd); /* accepted connections have it from here */
     }
     if (family == AF_UNIX) {
         code = remove_stale_socket(target);

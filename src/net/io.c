@@ -2,6 +2,9 @@
 #include "config.h"
 
 #include <errno.h>
+#include <string.h>
+
+#include <glib.h>
 
 #include "net/io.h"
 #include "net/ops.h"
@@ -22,11 +25,14 @@ static int wait_for(int fd, short events, zc_deadline deadline, int wake_fd)
     return n == 0 ? -ETIMEDOUT : 0;
 }
 
-int zc_io_write_all(int fd, const void *bytes, size_t length, zc_deadline deadline, int wake_fd)
+/* @control goes with the first bytes that are taken. */
+static int write_message(int fd, struct iovec iov, void *control, size_t control_bytes,
+                         zc_deadline deadline, int wake_fd)
 {
     const struct zc_net *net = &zc_net_kernel;
-    struct iovec iov = { (void *)bytes, length };
-    struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
+    struct msghdr message = {
+        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = control_bytes
+    };
 
     while (iov.iov_len) {
         ssize_t n = net->ops->sendmsg(net->ctx, fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -35,12 +41,35 @@ int zc_io_write_all(int fd, const void *bytes, size_t length, zc_deadline deadli
         } else if (n > 0) {
             iov.iov_base = (char *)iov.iov_base + n;
             iov.iov_len -= (size_t)n;
+            message.msg_control = NULL;
+            message.msg_controllen = 0;
         }
         if (n < 0 && n != -EINTR) {
             return (int)n;
         }
     }
     return 0;
+}
+
+int zc_io_write_all(int fd, const void *bytes, size_t length, zc_deadline deadline, int wake_fd)
+{
+    return write_message(fd, (struct iovec){ (void *)bytes, length }, NULL, 0, deadline, wake_fd);
+}
+
+int zc_io_write_fds(int fd, const void *bytes, size_t length, const int *fds, unsigned int n_fds,
+                    zc_deadline deadline, int wake_fd)
+{
+    union {
+        struct cmsghdr header;
+        char bytes[CMSG_SPACE(sizeof(int) * ZC_IO_FDS_MAX)];
+    } control = { .header = { .cmsg_level = SOL_SOCKET,
+                              .cmsg_type = SCM_RIGHTS,
+                              .cmsg_len = CMSG_LEN(sizeof(int) * n_fds) } };
+
+    g_return_val_if_fail(length > 0 && n_fds > 0 && n_fds <= ZC_IO_FDS_MAX, -EINVAL);
+    memcpy(CMSG_DATA(&control.header), fds, sizeof(int) * n_fds);
+    return write_message(fd, (struct iovec){ (void *)bytes, length }, &control,
+                         CMSG_SPACE(sizeof(int) * n_fds), deadline, wake_fd);
 }
 
 ssize_t zc_io_read_some(int fd, void *bytes, size_t length, zc_deadline deadline, int wake_fd)

@@ -17,6 +17,13 @@
  */
 int zc_io_write_all(int fd, const void *bytes, size_t length, zc_deadline deadline, int wake_fd);
 
+/* At most so many descriptors go with one message: less than the kernel's own limit. */
+#define ZC_IO_FDS_MAX 64
+
+/* The same, with @n_fds descriptors (1 to ZC_IO_FDS_MAX) at its first byte: UNIX sockets only. */
+int zc_io_write_fds(int fd, const void *bytes, size_t length, const int *fds, unsigned int n_fds,
+                    zc_deadline deadline, int wake_fd);
+
 /* Reads what is there, at least one byte: their number, 0 at the end of the stream, or as above. */
 ssize_t zc_io_read_some(int fd, void *bytes, size_t length, zc_deadline deadline, int wake_fd);
 

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <glib.h>
 
@@ -16,6 +18,8 @@ void zc_input_init(struct zc_input *input, struct zc_stall *stall, int fd, size_
     input->buffer = g_malloc(capacity);
     input->bytes = input->buffer;
     input->length = 0;
+    input->n_fds = 0;
+    input->lost_fds = false;
     atomic_init(&input->wire_bytes, 0);
 }
 
@@ -23,6 +27,9 @@ void zc_input_clear(struct zc_input *input)
 {
     g_clear_pointer(&input->buffer, g_free);
     input->length = 0;
+    while (input->n_fds > 0) {
+        close(input->fds[--input->n_fds]);
+    }
 }
 
 void zc_input_unread(struct zc_input *input, const void *bytes, size_t length)
@@ -35,6 +42,29 @@ void zc_input_unread(struct zc_input *input, const void *bytes, size_t length)
     atomic_fetch_add_explicit(&input->wire_bytes, length, memory_order_relaxed);
 }
 
+/* Keeps the descriptors that came with @message. */
+static void take_fds(struct zc_input *input, struct msghdr *message)
+{
+    input->lost_fds |= (message->msg_flags & MSG_CTRUNC) != 0;
+    for (struct cmsghdr *control = CMSG_FIRSTHDR(message); control;
+         control = CMSG_NXTHDR(message, control)) {
+        if (control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_RIGHTS) {
+            continue;
+        }
+        size_t n = (control->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        for (size_t i = 0; i < n; i++) {
+            int fd;
+            memcpy(&fd, CMSG_DATA(control) + i * sizeof(fd), sizeof(fd));
+            if (input->n_fds == ZC_IO_FDS_MAX) {
+                input->lost_fds = true;
+                close(fd);
+            } else {
+                input->fds[input->n_fds++] = fd;
+            }
+        }
+    }
+}
+
 ssize_t zc_input_more(struct zc_input *input)
 {
     if (input->length == input->capacity) {
@@ -44,8 +74,16 @@ ssize_t zc_input_more(struct zc_input *input)
     memmove(input->buffer, input->bytes, input->length);
     input->bytes = input->buffer;
     struct iovec iov = { input->buffer + input->length, input->capacity - input->length };
-    ssize_t n = zc_stall_recv(input->stall, input->fd, &iov, 1);
+    union {
+        struct cmsghdr header;
+        char bytes[CMSG_SPACE(sizeof(int) * ZC_IO_FDS_MAX)];
+    } control;
+    struct msghdr message = {
+        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)
+    };
+    ssize_t n = zc_stall_recvmsg(input->stall, input->fd, &message, MSG_CMSG_CLOEXEC);
     if (n > 0) {
+        take_fds(input, &message);
         input->length += (size_t)n;
         atomic_fetch_add_explicit(&input->wire_bytes, (uint64_t)n, memory_order_relaxed);
     }

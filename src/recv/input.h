@@ -7,9 +7,11 @@
 #define ZC_RECV_INPUT_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "net/io.h"
 #include "recv/stall.h"
 
 struct zc_input {
@@ -21,13 +23,16 @@ struct zc_input {
     /* this thread only */
     const uint8_t *bytes; /* what is there and not yet taken */
     size_t length;
+    int fds[ZC_IO_FDS_MAX]; /* that came with the bytes and nobody took; owned */
+    unsigned int n_fds;
+    bool lost_fds; /* more came than there is room for: those were closed */
     /* atomic; writer: this thread */
     _Atomic uint64_t wire_bytes;
 };
 
 /* @fd is borrowed and non-blocking; @capacity: of the longest item at least. */
 void zc_input_init(struct zc_input *input, struct zc_stall *stall, int fd, size_t capacity);
-void zc_input_clear(struct zc_input *input);
+void zc_input_clear(struct zc_input *input); /* closes the descriptors that nobody took */
 
 /* Bytes that were read from the connection before: they come first. */
 void zc_input_unread(struct zc_input *input, const void *bytes, size_t length);

@@ -30,8 +30,8 @@ int zc_stall_wait(struct zc_stall *stall, int fd, short events)
 
     for (;;) {
         int64_t last_ns = atomic_load_explicit(&stall->last_ns, memory_order_relaxed);
-        zc_deadline deadline = zc_deadline_after(last_ns > began_ns ? last_ns : began_ns,
-                                                 stall->limit_ms);
+        zc_deadline deadline =
+            zc_deadline_after(last_ns > began_ns ? last_ns : began_ns, stall->limit_ms);
         int timeout_ms = zc_deadline_poll_ms(deadline, net->ops->now_ns(net->ctx));
         int n = net->ops->poll(net->ctx, fds, 2, timeout_ms);
         if (n < 0) {
@@ -49,13 +49,12 @@ int zc_stall_wait(struct zc_stall *stall, int fd, short events)
     }
 }
 
-ssize_t zc_stall_recv(struct zc_stall *stall, int fd, struct iovec *iov, size_t n_iov)
+ssize_t zc_stall_recvmsg(struct zc_stall *stall, int fd, struct msghdr *message, int flags)
 {
     const struct zc_net *net = stall->net;
-    struct msghdr message = { .msg_iov = iov, .msg_iovlen = n_iov };
 
     for (;;) {
-        ssize_t n = net->ops->recvmsg(net->ctx, fd, &message, MSG_DONTWAIT);
+        ssize_t n = net->ops->recvmsg(net->ctx, fd, message, MSG_DONTWAIT | flags);
         if (n > 0) {
             zc_stall_note(stall);
             return n;
@@ -68,4 +67,11 @@ ssize_t zc_stall_recv(struct zc_stall *stall, int fd, struct iovec *iov, size_t 
         }
         return n;
     }
+}
+
+ssize_t zc_stall_recv(struct zc_stall *stall, int fd, struct iovec *iov, size_t n_iov)
+{
+    struct msghdr message = { .msg_iov = iov, .msg_iovlen = n_iov };
+
+    return zc_stall_recvmsg(stall, fd, &message, 0);
 }

@@ -21,8 +21,7 @@ struct zc_stall {
     _Atomic int64_t last_ns;
 };
 
-void zc_stall_init(struct zc_stall *stall, const struct zc_net *net, int wake_fd,
-                   int64_t limit_ms);
+void zc_stall_init(struct zc_stall *stall, const struct zc_net *net, int wake_fd, int64_t limit_ms);
 
 /* Bytes came. */
 void zc_stall_note(struct zc_stall *stall);
@@ -38,5 +37,8 @@ int zc_stall_wait(struct zc_stall *stall, int fd, short events);
  * or what zc_stall_wait or the socket says.  Tries before it waits.
  */
 ssize_t zc_stall_recv(struct zc_stall *stall, int fd, struct iovec *iov, size_t n_iov);
+
+/* The same for a whole message header: what comes beside the bytes, too.  @flags as recvmsg. */
+ssize_t zc_stall_recvmsg(struct zc_stall *stall, int fd, struct msghdr *message, int flags);
 
 #endif

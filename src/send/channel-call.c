@@ -103,8 +103,7 @@ ssize_t zc_channel_call_copy(struct zc_channel *channel)
 
 /* ---- room for a zero-copy call */
 
-/* Live option memory of the socket, or -1 when the kernel does not say. */
-static int64_t optmem_used(struct zc_channel *channel)
+int64_t zc_channel_optmem(struct zc_channel *channel)
 {
     uint32_t info[SK_MEMINFO_VARS] = { 0 };
     socklen_t length = sizeof(info);
@@ -130,7 +129,7 @@ static bool optmem_is_full(struct zc_channel *channel)
         zc_completion_in_flight(&channel->completion) < calls) {
         return false;
     }
-    int64_t used = optmem_used(channel);
+    int64_t used = zc_channel_optmem(channel);
     if (used < 0) {
         return true;
     }
@@ -176,11 +175,13 @@ static size_t piece_of(const struct zc_channel_packet *packet, uint64_t most)
 
 static bool take_piece(struct zc_channel *channel, uint64_t most, size_t *bytes_out)
 {
-    size_t bytes = piece_of(&channel->packet, most);
+    struct zc_channel_packet *packet = &channel->packet;
+    size_t bytes = piece_of(packet, MIN(most, channel->call_bytes_max));
 
     if (bytes == 0 || !zc_budget_take(channel->budget, zc_budget_charge(bytes))) {
         return false;
     }
+    packet->smaller = most < MIN(packet->remaining_bytes, channel->call_bytes_max);
     *bytes_out = bytes;
     return true;
 }
@@ -220,6 +221,23 @@ static int make_room(struct zc_channel *channel, size_t *bytes_out)
     return 0;
 }
 
+/* The first @bytes of the packet, or fewer, such that a call touches no more pages than it may. */
+static size_t within_pages(struct zc_channel *channel, size_t bytes)
+{
+    const struct zc_channel_packet *packet = &channel->packet;
+    size_t fits = 0;
+    uint32_t pages = channel->call_pages_max;
+
+    for (unsigned int i = packet->first; fits < bytes && pages > 0; i++) {
+        size_t offset = (uintptr_t)packet->iovs[i].iov_base % ZC_CHANNEL_PAGE_BYTES;
+        size_t part = MIN(packet->iovs[i].iov_len, bytes - fits);
+        part = MIN(part, (size_t)pages * ZC_CHANNEL_PAGE_BYTES - offset);
+        pages -= (uint32_t)((offset + part + ZC_CHANNEL_PAGE_BYTES - 1) / ZC_CHANNEL_PAGE_BYTES);
+        fits += part;
+    }
+    return fits;
+}
+
 /* From here on this packet goes by copy. */
 static void copy_the_rest(struct zc_channel *channel)
 {
@@ -231,7 +249,7 @@ static void copy_the_rest(struct zc_channel *channel)
 static int refused(struct zc_channel *channel, uint32_t pages)
 {
     const struct zc_budget *budget = channel->budget;
-    int64_t used = optmem_used(channel);
+    int64_t used = zc_channel_optmem(channel);
     uint64_t limit = (uint64_t)zc_budget_calls_per_socket(budget) * ZC_BUDGET_OPTMEM_PER_CALL;
     int ret = 1;
 
@@ -263,31 +281,12 @@ static int refused(struct zc_channel *channel, uint32_t pages)
     return 0;
 }
 
-ssize_t zc_channel_call_zerocopy(struct zc_channel *channel)
+void zc_channel_called(struct zc_channel *channel, size_t sent, uint32_t pages)
 {
     struct zc_channel_packet *packet = &channel->packet;
     struct zc_channel_counters *counters = &channel->own.counters;
-    size_t bytes = 0;
-    int ret = make_room(channel, &bytes);
-
-    if (ret < 0) {
-        return ret;
-    }
-    if (ret == 0) {
-        copy_the_rest(channel);
-        return 0;
-    }
-    uint32_t pages = zc_budget_charge(bytes);
-    ssize_t sent = channel->engine->call(channel, bytes);
-    if (sent == -ENOBUFS) {
-        return refused(channel, pages);
-    }
-    if (sent < 0) {
-        zc_budget_give(channel->budget, pages);
-        return sent;
-    }
-    packet->split = packet->split || bytes < packet->remaining_bytes;
     uint32_t slot = packet->header_bytes > 0 ? channel->current_slot : ZC_CHANNEL_NO_SLOT;
+
     if (slot != ZC_CHANNEL_NO_SLOT) {
         channel->slot_calls[slot]++;
     }
@@ -299,6 +298,33 @@ ssize_t zc_channel_call_zerocopy(struct zc_channel *channel)
         packet->zerocopy = !zc_pause_is_single_call(&channel->pause);
         packet->probe = false;
     }
-    zc_channel_advance(channel, (size_t)sent);
+    zc_channel_advance(channel, sent);
+}
+
+ssize_t zc_channel_call_zerocopy(struct zc_channel *channel)
+{
+    struct zc_channel_packet *packet = &channel->packet;
+    size_t bytes = 0;
+    int ret = make_room(channel, &bytes);
+
+    if (ret < 0) {
+        return ret;
+    }
+    if (ret == 0) {
+        copy_the_rest(channel);
+        return 0;
+    }
+    uint32_t pages = zc_budget_charge(bytes);
+    ssize_t sent = channel->engine->call(
+        channel, channel->call_pages_max < UINT32_MAX ? within_pages(channel, bytes) : bytes);
+    if (sent == -ENOBUFS) {
+        return refused(channel, pages);
+    }
+    if (sent < 0) {
+        zc_budget_give(channel->budget, pages);
+        return sent;
+    }
+    packet->split = packet->split || packet->smaller;
+    zc_channel_called(channel, (size_t)sent, pages);
     return sent;
 }

@@ -16,10 +16,18 @@
 
 #include "send/channel.h"
 #include "send/engine.h"
+#include "send/tally.h"
 
 #define ZC_CHANNEL_PAGE_BYTES 4096u
 #define ZC_CHANNEL_SLOTS 256u
 #define ZC_CHANNEL_NO_SLOT UINT32_MAX
+
+/*
+ * A vsock call of more than a packet of the transport (64 KiB) or than what fits into one skb (17
+ * fragments at least) is cut into several, and only the last of them is noted.
+ */
+#define ZC_CHANNEL_VSOCK_CALL_BYTES (64u * 1024)
+#define ZC_CHANNEL_VSOCK_CALL_PAGES 17u
 
 enum zc_channel_reason {
     ZC_REASON_NONE,
@@ -38,6 +46,8 @@ enum zc_channel_reason {
     ZC_REASON_URING_FORBIDDEN,
     ZC_REASON_URING_OLD,
     ZC_REASON_URING_SOCKET,
+    ZC_REASON_URING_BUFFERS_MEMLOCK,
+    ZC_REASON_URING_BUFFERS_MEMORY,
 };
 
 /* Counters as words, so that they can be read while they are written. */
@@ -63,6 +73,7 @@ struct zc_channel_packet {
     bool probe;
     bool wanted; /* zero-copy, when it began */
     bool limited;
+    bool smaller; /* the call being made, because of a limit */
     bool split;
 };
 
@@ -76,7 +87,12 @@ struct zc_channel {
     void *engine_state; /* the engine's own */
     enum zc_channel_reason engine_reason; /* why not the one that was asked for */
     uint8_t *headers; /* ZC_CHANNEL_SLOTS of ZC_CHANNEL_HEADER_BYTES_MAX */
+    uint64_t call_bytes_max; /* of a zero-copy call, by the kind of socket */
+    uint32_t call_pages_max; /* that it may touch */
+    bool tallies; /* notes do not tell calls: see send/tally.h */
     /* this thread only */
+    struct zc_tally tally;
+    bool settling; /* all may be noted, but the option memory does not say so yet */
     struct zc_completion completion;
     struct zc_pause pause;
     struct zc_channel_packet packet;
@@ -91,6 +107,7 @@ struct zc_channel {
     /* atomic, relaxed: written by this thread, read by any */
     _Atomic uint64_t published[ZC_COUNTER_WORDS];
     _Atomic int reason;
+    _Atomic int unregistered;
 };
 
 int64_t zc_channel_now_ns(struct zc_channel *channel);
@@ -127,6 +144,12 @@ void zc_channel_message_end(const struct msghdr *msg, size_t cut);
 ssize_t zc_channel_sendmsg(struct zc_channel *channel, size_t bytes, int flags);
 void zc_channel_advance(struct zc_channel *channel, size_t bytes);
 
+/* Live option memory of the socket, or -1 when the kernel does not say. */
+int64_t zc_channel_optmem(struct zc_channel *channel);
+
+/* Sets SO_ZEROCOPY, and what the kind of socket asks for: why it cannot be, or ZC_REASON_NONE. */
+enum zc_channel_reason zc_channel_ask_zerocopy(struct zc_channel *channel);
+
 /* A note of the engine's: calls @lo to @hi are done.  0 or -EPROTO. */
 int zc_channel_note(struct zc_channel *channel, uint32_t lo, uint32_t hi, enum zc_copied copied);
 
@@ -144,6 +167,9 @@ ssize_t zc_channel_copy(struct zc_channel *channel, size_t bytes, int flags);
 
 /* One sendmsg of all that is left of the packet: bytes sent, or -errno. */
 ssize_t zc_channel_call_copy(struct zc_channel *channel);
+
+/* The engine's call sent @sent bytes of the packet, charged with @pages: tracked and advanced. */
+void zc_channel_called(struct zc_channel *channel, size_t sent, uint32_t pages);
 
 /* One zero-copy call, or none when it has to be copied: bytes sent (0: go on), or -errno. */
 ssize_t zc_channel_call_zerocopy(struct zc_channel *channel);

@@ -13,6 +13,8 @@
 /* Completed calls without ENOBUFS after which a lowered budget is raised by a part of its top. */
 #define RELAX_CALLS 64u
 #define RELAX_PART 16u
+/* How often option memory is asked for that no event will speak of. */
+#define SETTLE_MS 1
 
 /* ---- notes */
 
@@ -43,7 +45,12 @@ void zc_channel_collect(struct zc_channel *channel)
 
 int zc_channel_note(struct zc_channel *channel, uint32_t lo, uint32_t hi, enum zc_copied copied)
 {
-    if (zc_completion_note(&channel->completion, lo, hi, copied) < 0) {
+    if (channel->tallies) {
+        if (zc_tally_note(&channel->tally, lo, hi, copied) < 0) {
+            return -EPROTO;
+        }
+        channel->completion.counts.notes++;
+    } else if (zc_completion_note(&channel->completion, lo, hi, copied) < 0) {
         return -EPROTO;
     }
     if (copied != ZC_COPIED_UNKNOWN) {
@@ -55,6 +62,24 @@ int zc_channel_note(struct zc_channel *channel, uint32_t lo, uint32_t hi, enum z
     return 0;
 }
 
+/*
+ * Where notes do not tell calls: whether all are done.  Asked after the error queue was read to its
+ * end, so no note can still wait there; but the option memory of a note that the kernel has merged
+ * into another is given back a moment later, and no event tells.
+ */
+static void settle(struct zc_channel *channel)
+{
+    uint32_t calls = zc_completion_in_flight(&channel->completion);
+    uint32_t copied_min, copied_max;
+
+    channel->settling = zc_tally_may_be_quiet(&channel->tally, calls) &&
+                        zc_channel_optmem(channel) != 0;
+    if (!channel->settling && zc_tally_may_be_quiet(&channel->tally, calls)) {
+        zc_tally_take(&channel->tally, calls, &copied_min, &copied_max);
+        zc_completion_all(&channel->completion, copied_min, copied_max);
+    }
+}
+
 /* Reads all notes that are there: how many messages, or -errno. */
 static int reap(struct zc_channel *channel)
 {
@@ -62,6 +87,9 @@ static int reap(struct zc_channel *channel)
 
     if (messages < 0) {
         return zc_channel_fail(channel, messages);
+    }
+    if (channel->tallies) {
+        settle(channel);
     }
     zc_channel_collect(channel);
     return messages;
@@ -116,12 +144,18 @@ int zc_channel_wait(struct zc_channel *channel, short events, zc_deadline deadli
 
     zc_channel_publish(channel);
     int timeout = zc_deadline_poll_ms(deadline, zc_channel_now_ns(channel));
-    int ret = channel->net->ops->poll(channel->net->ctx, fds, n_fds, timeout);
+    bool asks_again = channel->settling && (timeout < 0 || timeout > SETTLE_MS);
+    int ret = channel->net->ops->poll(channel->net->ctx, fds, n_fds,
+                                      asks_again ? SETTLE_MS : timeout);
     if (ret < 0) {
         return zc_channel_fail(channel, ret);
     }
     if (fds[1].revents) {
         return -ECANCELED;
+    }
+    if (ret == 0 && asks_again) {
+        ret = reap(channel);
+        return MIN(ret, 0);
     }
     if (ret == 0) {
         return -ETIMEDOUT;

@@ -23,7 +23,7 @@ static const char *const reason_texts[] = {
     [ZC_REASON_NOT_ASKED] = "zero-copy was not asked for",
     [ZC_REASON_UNIX] = "UNIX sockets have no zero-copy; pages are copied",
     [ZC_REASON_VSOCK] =
-        "vsock sockets do not tell which call a completion belongs to; pages are copied",
+        "this vsock socket does not tell by its option memory when calls are done; pages are copied",
     [ZC_REASON_NOT_SUPPORTED] = "this kernel has no zero-copy for this socket; pages are copied",
     [ZC_REASON_COPIED] =
         "the kernel copied although zero-copy was asked for (loopback, veth, a packet capture, "
@@ -44,7 +44,13 @@ static const char *const reason_texts[] = {
     [ZC_REASON_URING_FORBIDDEN] =
         "io_uring is forbidden here (kernel.io_uring_disabled, seccomp) or not in this kernel",
     [ZC_REASON_URING_OLD] = "io_uring of this kernel has no SENDMSG_ZC (Linux 6.1)",
-    [ZC_REASON_URING_SOCKET] = "io_uring sends by zero-copy on TCP sockets only",
+    [ZC_REASON_URING_BUFFERS_MEMLOCK] =
+        "memory was not registered: RLIMIT_MEMLOCK leaves too little room; raise it or give "
+        "CAP_IPC_LOCK",
+    [ZC_REASON_URING_BUFFERS_MEMORY] =
+        "memory was not registered: the kernel does not pin this kind, such as a file that is "
+        "mapped read-only",
+    [ZC_REASON_URING_SOCKET] = "io_uring has no zero-copy for this socket",
 };
 
 int64_t zc_channel_now_ns(struct zc_channel *channel)
@@ -112,6 +118,7 @@ static void begin_packet(struct zc_channel *channel, size_t header_bytes, const 
     packet->refusals = 0;
     packet->blocked = 0;
     packet->limited = false;
+    packet->smaller = false;
     packet->split = false;
     if (header_bytes > 0) {
         packet->iovs[packet->n_iovs++] = (struct iovec){
@@ -294,6 +301,8 @@ struct zc_channel *zc_channel_new(int fd, const struct zc_net *net,
     channel->budget = options->budget;
     channel->wake_fd = options->wake_fd;
     channel->headers = headers;
+    channel->call_bytes_max = UINT64_MAX;
+    channel->call_pages_max = UINT32_MAX;
     channel->current_slot = ZC_CHANNEL_NO_SLOT;
     for (uint32_t slot = ZC_CHANNEL_SLOTS; slot > 0; slot--) {
         channel->free_slots[channel->n_free++] = slot - 1;
@@ -338,6 +347,11 @@ void zc_channel_counters(struct zc_channel *channel, struct zc_channel_counters 
 const char *zc_channel_reason(struct zc_channel *channel)
 {
     return reason_texts[atomic_load_explicit(&channel->reason, memory_order_relaxed)];
+}
+
+const char *zc_channel_unregistered(struct zc_channel *channel)
+{
+    return reason_texts[atomic_load_explicit(&channel->unregistered, memory_order_relaxed)];
 }
 
 const char *zc_channel_engine(struct zc_channel *channel, const char **why_not_out)

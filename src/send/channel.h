@@ -53,6 +53,12 @@ struct zc_channel_options {
     enum zc_engine_kind engine;
     bool memory_is_stable; /* until the peer said that it has all: what splice over TCP needs */
     enum zc_zerocopy_mode mode;
+    /*
+     * Memory that io_uring may register: stays mapped to the same pages while the channel lives.
+     * The array is read in zc_channel_new only.
+     */
+    const struct iovec *regions;
+    unsigned int n_regions;
     struct zc_budget *budget; /* shared; must outlive the channel */
     int wake_fd;              /* waits end with -ECANCELED when it turns readable; -1: none */
     uint32_t copied_limit;    /* AUTO pauses after this many copied calls in a row; 0: default 8 */
@@ -69,6 +75,7 @@ struct zc_channel_counters {
     uint64_t copy_bytes;
     uint64_t splice_calls;
     uint64_t splice_bytes;
+    uint64_t registered_bytes; /* of zerocopy.bytes, from memory that was pinned beforehand */
     uint64_t enobufs_optmem;  /* times the kernel refused, by cause */
     uint64_t enobufs_memlock;
     uint64_t budget_waits;    /* times the budget was used up by this or another channel */
@@ -88,9 +95,10 @@ struct zc_channel;
 /*
  * @fd stays the caller's and must be non-blocking.  Sets SO_ZEROCOPY unless the mode is OFF; where
  * the socket has none, the state says so and everything is copied.  Returns NULL only when
- * @options are out of range.  UNIX and vsock sockets are never asked: the former have no
- * zero-copy, and with the latter one call may get several serial numbers, so that the notes do
- * not tell which memory is free.
+ * @options are out of range.  UNIX sockets have no zero-copy and are never asked.  On vsock
+ * sockets (Linux 6.7) one call may get several serial numbers: calls stay small enough to be noted
+ * whole, and all memory is free together, when the socket is quiet (send/tally.h); nobody else may
+ * make it hold option memory meanwhile.
  */
 struct zc_channel *zc_channel_new(int fd, const struct zc_net *net,
                                   const struct zc_channel_options *options);
@@ -130,6 +138,12 @@ void zc_channel_counters(struct zc_channel *channel, struct zc_channel_counters 
  * the one that was asked for, else "".  Static texts.  Any thread.
  */
 const char *zc_channel_engine(struct zc_channel *channel, const char **why_not_out);
+
+/*
+ * Why memory that was sent again and again could not be registered with io_uring, or "".  Static
+ * text.  Any thread.
+ */
+const char *zc_channel_unregistered(struct zc_channel *channel);
 
 /*
  * "RLIMIT_MEMLOCK, which ...": why packets were copied, the latest reason; "" when they were

@@ -75,6 +75,16 @@ int64_t zc_completion_note(struct zc_completion *completion, uint32_t lo, uint32
     return (int64_t)beyond + 1;
 }
 
+void zc_completion_all(struct zc_completion *completion, uint32_t copied_min, uint32_t copied_max)
+{
+    for (uint32_t serial = completion->oldest; serial != completion->next; serial++) {
+        call_at(completion, serial)->noted = true;
+    }
+    completion->counts.completed += zc_completion_in_flight(completion);
+    completion->counts.copied_min += copied_min;
+    completion->counts.copied_max += copied_max;
+}
+
 bool zc_completion_pop(struct zc_completion *completion, struct zc_call *call_out)
 {
     if (completion->oldest == completion->next) {

@@ -80,6 +80,12 @@ int64_t zc_completion_note(struct zc_completion *completion, uint32_t lo, uint32
                            enum zc_copied copied);
 
 /*
+ * Records that all calls in flight are done, of which @copied_min to @copied_max were copied, where
+ * notes do not tell calls (send/tally.h).  counts.notes is the caller's to count.
+ */
+void zc_completion_all(struct zc_completion *completion, uint32_t copied_min, uint32_t copied_max);
+
+/*
  * Takes the oldest call off when it is noted: true with *@call_out.  A call that was noted before
  * an older one stays until the older one is noted, so memory is given back in order.
  */

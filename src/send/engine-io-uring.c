@@ -10,10 +10,16 @@
  * The kernel links the notes of calls that follow each other closely, and says
  * COPIED of a follower under 64 KiB that was not (seen on 6.12 and 7.2), so
  * such a note leaves it open.
+ *
+ * Pages in registered memory (send/uring-buffers.h) go by a call of their own,
+ * behind the header, which is copied with MSG_MORE: all of a packet's that are
+ * in one slice where the kernel takes a vector of them (Linux 6.15), else run by
+ * run.  Runs too short to be worth a call go as if nothing were registered.
  */
 #include "config.h"
 
 #include "send/channel-internal.h"
+#include "send/uring-buffers.h"
 
 #ifdef HAVE_LIBURING
 
@@ -32,6 +38,8 @@
 #define CALLS_MAX 1024u /* as the channel's ring */
 #define BELIEVED_BYTES (64u * 1024)
 #define RESULT_WAIT_S 1
+/* Of registered memory that a call is made for: below it the call costs more than the pinning. */
+#define REGISTERED_BYTES_MIN (64u * 1024)
 
 struct uring_call {
     uint32_t attempt;
@@ -40,7 +48,10 @@ struct uring_call {
 
 struct uring_state {
     struct io_uring ring;
+    struct zc_uring_buffers *buffers; /* NULL: none */
+    bool takes_vectors; /* of registered memory, as far as we know */
     bool reports_usage;
+    bool denies_copies; /* vsock copies what goes beyond the credit, and says that it did not */
     uint32_t attempt;
     struct uring_call calls[CALLS_MAX]; /* by serial */
 };
@@ -49,10 +60,9 @@ static enum zc_channel_reason uring_open(struct zc_channel *channel,
                                          const struct zc_channel_options *options)
 {
     struct io_uring_params params = { .flags = IORING_SETUP_CQSIZE, .cq_entries = 2 * CALLS_MAX };
-    int domain = zc_channel_domain(channel);
 
-    (void)options;
-    if (channel->net->ops != zc_net_kernel.ops || (domain != AF_INET && domain != AF_INET6)) {
+    if (channel->net->ops != zc_net_kernel.ops ||
+        zc_channel_ask_zerocopy(channel) != ZC_REASON_NONE) { /* only vsock really asks for it */
         return ZC_REASON_URING_SOCKET;
     }
     struct uring_state *state = g_new0(struct uring_state, 1);
@@ -71,6 +81,10 @@ static enum zc_channel_reason uring_open(struct zc_channel *channel,
         return ZC_REASON_URING_OLD;
     }
     state->reports_usage = true;
+    state->takes_vectors = true;
+    state->buffers = zc_uring_buffers_new(&state->ring, options->regions, options->n_regions,
+                                          options->budget);
+    state->denies_copies = zc_channel_domain(channel) == AF_VSOCK;
     channel->engine_state = state;
     return ZC_REASON_NONE;
 }
@@ -79,6 +93,7 @@ static void uring_close(struct zc_channel *channel)
 {
     struct uring_state *state = channel->engine_state;
 
+    zc_uring_buffers_free(state->buffers);
     io_uring_queue_exit(&state->ring);
     g_free(state);
 }
@@ -94,7 +109,7 @@ static int take_note(struct zc_channel *channel, const struct io_uring_cqe *cqe)
     if (call->attempt != (uint32_t)(cqe->user_data >> 32)) {
         return 0; /* of a call that sent nothing */
     }
-    if (!state->reports_usage) {
+    if (!state->reports_usage || state->denies_copies) {
         copied = ZC_COPIED_UNKNOWN;
     } else if ((uint32_t)cqe->res & IORING_NOTIF_USAGE_ZC_COPIED) {
         uint32_t bytes = completion->calls[serial & (completion->capacity - 1)].bytes;
@@ -134,8 +149,36 @@ static int wait_for_result(struct zc_channel *channel)
     return ret;
 }
 
+/* What to send: @msg, or a part of registered memory. */
+struct uring_message {
+    const struct msghdr *msg;
+    bool registered;
+    uint32_t slice;
+};
+
+static void prepare(struct zc_channel *channel, struct io_uring_sqe *sqe,
+                    const struct uring_message *message)
+{
+    struct uring_state *state = channel->engine_state;
+    const struct iovec *iov = message->msg->msg_iov;
+
+    if (message->registered && message->msg->msg_iovlen == 1) {
+        io_uring_prep_send_zc_fixed(sqe, channel->fd, iov->iov_base, iov->iov_len,
+                                    MSG_NOSIGNAL | MSG_DONTWAIT, 0, message->slice);
+    } else {
+        io_uring_prep_sendmsg_zc(sqe, channel->fd, message->msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (message->registered) {
+            sqe->ioprio |= IORING_RECVSEND_FIXED_BUF;
+            sqe->buf_index = (uint16_t)message->slice;
+        }
+    }
+    if (state->reports_usage) {
+        sqe->ioprio |= IORING_SEND_ZC_REPORT_USAGE;
+    }
+}
+
 /* One attempt: what the kernel sent, or -errno. */
-static int attempt(struct zc_channel *channel, const struct msghdr *msg)
+static int attempt(struct zc_channel *channel, const struct uring_message *message)
 {
     struct uring_state *state = channel->engine_state;
     uint32_t serial = channel->completion.next;
@@ -144,10 +187,7 @@ static int attempt(struct zc_channel *channel, const struct msghdr *msg)
     if (!sqe) {
         return -EIO;
     }
-    io_uring_prep_sendmsg_zc(sqe, channel->fd, msg, MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (state->reports_usage) {
-        sqe->ioprio |= IORING_SEND_ZC_REPORT_USAGE;
-    }
+    prepare(channel, sqe, message);
     state->attempt += state->attempt == UINT32_MAX ? 2 : 1; /* never 0 */
     state->calls[serial % CALLS_MAX] = (struct uring_call){
         .attempt = state->attempt,
@@ -165,23 +205,123 @@ static int attempt(struct zc_channel *channel, const struct msghdr *msg)
     return ret;
 }
 
-static ssize_t uring_call(struct zc_channel *channel, size_t bytes)
+/* The call, with and without what the kernel may not know yet: bytes sent, or -errno. */
+static ssize_t call(struct zc_channel *channel, const struct uring_message *message)
 {
     struct uring_state *state = channel->engine_state;
-    size_t cut;
-    const struct msghdr msg = zc_channel_message(channel, bytes, &cut);
-    int ret = attempt(channel, &msg);
+    int ret = attempt(channel, message);
 
+    if (ret == -EINVAL && message->registered && message->msg->msg_iovlen > 1) {
+        state->takes_vectors = false;
+        return 0; /* go on run by run */
+    }
     if (ret == -EINVAL && state->reports_usage) {
         state->reports_usage = false;
-        ret = attempt(channel, &msg);
+        ret = attempt(channel, message);
     }
-    zc_channel_message_end(&msg, cut);
     zc_channel_collect(channel);
     if (ret == -ENOMEM) {
         return -ENOBUFS; /* RLIMIT_MEMLOCK */
     }
     return ret == 0 ? -EIO : ret;
+}
+
+static ssize_t uring_call(struct zc_channel *channel, size_t bytes)
+{
+    size_t cut;
+    const struct msghdr msg = zc_channel_message(channel, bytes, &cut);
+    ssize_t sent = call(channel, &(struct uring_message){ .msg = &msg });
+
+    zc_channel_message_end(&msg, cut);
+    return sent;
+}
+
+/* ---- registered memory */
+
+/* How much of the packet's next pages is in one slice: 0 when that is not worth a call. */
+static size_t next_in_slice(struct zc_channel *channel, uint32_t *slice_out)
+{
+    struct uring_state *state = channel->engine_state;
+    const struct zc_channel_packet *packet = &channel->packet;
+    unsigned int first = packet->first + (packet->header_bytes > 0);
+    unsigned int end = state->takes_vectors ? packet->n_iovs : MIN(first + 1, packet->n_iovs);
+    size_t bytes = 0;
+
+    for (unsigned int i = first; i < end; i++) {
+        uint32_t slice;
+        size_t part = zc_uring_buffers_part(state->buffers, packet->iovs[i].iov_base,
+                                            packet->iovs[i].iov_len, &slice);
+        if (part == 0 || (bytes > 0 && slice != *slice_out)) {
+            break;
+        }
+        *slice_out = slice;
+        bytes += part;
+        if (part < packet->iovs[i].iov_len) {
+            break;
+        }
+    }
+    return bytes >= REGISTERED_BYTES_MIN ? bytes : 0;
+}
+
+/* Whether the slice is registered; if not, and it was to be, the channel says why. */
+static bool is_registered(struct zc_channel *channel, uint32_t slice)
+{
+    struct uring_state *state = channel->engine_state;
+
+    if (zc_uring_buffers_use(state->buffers, slice)) {
+        return true;
+    }
+    int error = zc_uring_buffers_error(state->buffers);
+    if (error < 0) {
+        atomic_store_explicit(&channel->unregistered,
+                              error == -ENOMEM ? (int)ZC_REASON_URING_BUFFERS_MEMLOCK
+                                               : (int)ZC_REASON_URING_BUFFERS_MEMORY,
+                              memory_order_relaxed);
+    }
+    return false;
+}
+
+static ssize_t send_registered(struct zc_channel *channel, size_t bytes, uint32_t slice)
+{
+    size_t cut;
+
+    if (channel->packet.header_bytes > 0) {
+        return zc_channel_copy(channel, channel->packet.header_bytes, MSG_MORE);
+    }
+    const struct msghdr msg = zc_channel_message(channel, bytes, &cut);
+    ssize_t sent = call(
+        channel, &(struct uring_message){ .msg = &msg, .registered = true, .slice = slice });
+    zc_channel_message_end(&msg, cut);
+    if (sent == -ENOBUFS) { /* no limit of ours: the kernel is short of memory */
+        channel->packet.zerocopy = false;
+        channel->packet.limited = true;
+        return 0;
+    }
+    if (sent > 0) {
+        channel->own.counters.registered_bytes += (uint64_t)sent;
+        zc_channel_called(channel, (size_t)sent, 0);
+    }
+    return sent;
+}
+
+static ssize_t uring_send(struct zc_channel *channel)
+{
+    const struct uring_state *state = channel->engine_state;
+    uint32_t slice = 0;
+    size_t bytes = 0;
+
+    if (state->buffers && channel->call_pages_max == UINT32_MAX &&
+        !zc_completion_is_full(&channel->completion)) {
+        bytes = next_in_slice(channel, &slice);
+    }
+    if (bytes > 0 && is_registered(channel, slice)) {
+        return send_registered(channel, bytes, slice);
+    }
+    ssize_t sent = zc_channel_call_zerocopy(channel);
+    if (bytes > 0 && sent > 0) {
+        zc_uring_buffers_sent(state->buffers, slice, MIN(bytes, (size_t)sent));
+    }
+    return sent;
 }
 
 static int uring_reap(struct zc_channel *channel)
@@ -210,7 +350,7 @@ const struct zc_engine zc_engine_io_uring = {
     .name = "io_uring",
     .open = uring_open,
     .close = uring_close,
-    .send = zc_channel_call_zerocopy,
+    .send = uring_send,
     .call = uring_call,
     .reap = uring_reap,
     .notes_fd = uring_notes_fd,

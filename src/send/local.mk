@@ -18,6 +18,8 @@ src_send_libsend_la_SOURCES = \
 	src/send/pause.c src/send/pause.h \
 	src/send/plain.c src/send/plain.h \
 	src/send/route.c src/send/route.h \
-	src/send/sender.c src/send/sender.h
+	src/send/sender.c src/send/sender.h \
+	src/send/tally.c src/send/tally.h \
+	src/send/uring-buffers.c src/send/uring-buffers.h
 src_send_libsend_la_CPPFLAGS = $(AM_CPPFLAGS) $(LIBURING_CFLAGS)
 src_send_libsend_la_LIBADD = $(LIBURING_LIBS) $(GLIB_LIBS)

@@ -379,7 +379,11 @@ bool zc_sender_sync(struct zc_sender *sender)
 static bool make_channel(struct zc_sender *sender, struct worker *worker, GError **error)
 {
     const struct zc_sender_options *options = &sender->options;
+    const struct zc_ram *ram = &options->source->ram;
+    g_autofree struct iovec *regions = g_new(struct iovec, MAX(ram->n_blocks, 1));
     const struct zc_channel_options channel_options = {
+        .regions = regions,
+        .n_regions = ram->n_blocks,
         .engine = options->engine,
         .memory_is_stable = options->source->live == NULL,
         .mode = options->route->may_zerocopy ? options->mode : ZC_ZEROCOPY_OFF,
@@ -389,6 +393,9 @@ static bool make_channel(struct zc_sender *sender, struct worker *worker, GError
 
     if (options->fds[worker->index] < 0) {
         return true;
+    }
+    for (uint32_t i = 0; i < ram->n_blocks; i++) {
+        regions[i] = (struct iovec){ ram->blocks[i].host, ram->blocks[i].used_bytes };
     }
     worker->channel =
         zc_channel_new(options->fds[worker->index], &zc_net_kernel, &channel_options);

@@ -18,4 +18,7 @@ unsigned int zc_digest_threads(void);
 struct zc_manifest *zc_digest_source(struct zc_source *source, unsigned int threads,
                                      GError **error);
 
+/* The same of RAM that stands still and cannot shrink.  NULL: @error. */
+struct zc_manifest *zc_digest_ram(const struct zc_ram *ram, unsigned int threads, GError **error);
+
 #endif

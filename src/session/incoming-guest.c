@@ -118,6 +118,9 @@ bool zc_incoming_guest_ready(struct zc_incoming *in)
 
 bool zc_incoming_guest_run(struct zc_incoming *in)
 {
+    if (zc_incoming_shares_memory(in) && !zc_incoming_unlock_memory(in)) {
+        return false; /* and did not run it: the source hears FAIL */
+    }
     zc_synthetic_resume(in->guest);
     in->resumed_ns = zc_clock_now_ns();
     in->committed = true;
@@ -127,7 +130,7 @@ bool zc_incoming_guest_run(struct zc_incoming *in)
     if (zc_incoming_tell(in) < 0) {
         zc_warning("the source went away before it heard that its guest runs here");
     }
-    if (in->peer.session.verify == ZC_VERIFY_AFTER) {
+    if (in->peer.session.verify == ZC_VERIFY_AFTER && !zc_incoming_shares_memory(in)) {
         in->phase = ZC_INCOMING_MANIFEST;
         return true;
     }
@@ -182,7 +185,8 @@ void zc_incoming_guest_settle(struct zc_incoming *in)
         return;
     }
     let_run(in, in->options.run_for_ms);
-    if (!zc_guest_check(in->guest, &live, &error) &&
+    if ((!zc_guest_check(in->guest, &live, &error) ||
+         (zc_incoming_shares_memory(in) && !zc_shared_store_check(in->store, &error))) &&
         !zc_cause_report(&in->session.cause, g_error_copy(error))) {
         zc_warning("%s", error->message);
     }

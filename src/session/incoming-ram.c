@@ -24,7 +24,11 @@ static bool allocate(struct zc_incoming *in, GError **error)
                    in->peer.session.verify != ZC_VERIFY_OFF;
     bool record = compare || in->store->ops->keeps_digests;
 
-    return in->store->ops->allocate(in->store, &in->ram, error) &&
+    if (!in->store->ops->allocate(in->store, &in->ram, error)) {
+        return false;
+    }
+    /* Where no page is placed, there is no book to keep. */
+    return zc_incoming_shares_memory(in) ||
            zc_place_init(&in->place, &in->ram, in->store, record, in->options.populate, error);
 }
 
@@ -50,8 +54,7 @@ static bool open_channels(struct zc_incoming *in, GError **error)
         }
     } else if (wanted.n_channels > 0) {
         return zc_error(error, ZCMIG_ERROR_PROTOCOL,
-                        "the source wants %d channels, fd: is one connection",
-                        wanted.n_channels);
+                        "the source wants %d channels, fd: is one connection", wanted.n_channels);
     }
     if (in->has_wanted_uuid && !in->has_uuid && n == 0) {
         return zc_error(error, ZCMIG_ERROR_PROTOCOL,
@@ -87,24 +90,6 @@ static bool start_readers(struct zc_incoming *in, GError **error)
     return true;
 }
 
-bool zc_incoming_open_route(struct zc_incoming *in, const struct zc_extension *message)
-{
-    GError *error = NULL;
-
-    in->peer.session.bases = NULL; /* they lie in the input */
-    atomic_store(&in->session.route, (int)message->session.route);
-    if (message->session.route == ZC_SESSION_ROUTE_SOCKET) {
-        return true;
-    }
-    if (message->session.n_channels == 0) {
-        zc_error(&error, ZCMIG_ERROR_PROTOCOL, "SESSION: got the route pull without channels");
-        return zc_incoming_fail(in, error);
-    }
-    return zc_pull_open(&in->pull, in->main_fd, message->session.bases, message->session.n_bases,
-                        &error) ||
-           zc_incoming_fail(in, error);
-}
-
 bool zc_incoming_open_ram(struct zc_incoming *in)
 {
     GError *error = NULL;
@@ -112,13 +97,17 @@ bool zc_incoming_open_ram(struct zc_incoming *in)
     if (in->has_ram) {
         return true;
     }
+    if (zc_incoming_shares_memory(in) && in->memory.memory.n_blocks == 0) {
+        zc_error(&error, ZCMIG_ERROR_PROTOCOL, "the route memfd: got RAM before its memory");
+        return zc_incoming_fail(in, error);
+    }
     atomic_store(&in->session.total_bytes, zc_ram_bytes(&in->ram));
     if (!allocate(in, &error) || !open_channels(in, &error) || !start_readers(in, &error)) {
         return zc_incoming_fail(in, error);
     }
     in->phase = ZC_INCOMING_RAM;
     zc_session_set_state(&in->session, ZCMIG_STATE_ACTIVE);
-    return true;
+    return !zc_incoming_shares_memory(in) || zc_incoming_check_memory(in);
 }
 
 /* -------------------------------------------------- pages of the main stream */
@@ -128,8 +117,7 @@ static bool fail_store(struct zc_incoming *in, int rc, const char *doing)
     GError *error = NULL;
 
     zc_error_errno(&error, rc == -ENOMEM ? ZCMIG_ERROR_LIMIT : ZCMIG_ERROR_OUTPUT, rc,
-                   "main stream: %s of block '%s'", doing,
-                   in->ram.blocks[in->pages_block].name);
+                   "main stream: %s of block '%s'", doing, in->ram.blocks[in->pages_block].name);
     return zc_incoming_fail(in, error);
 }
 
@@ -139,6 +127,12 @@ static int find_block(struct zc_incoming *in, const struct zc_stream_event *even
     int block = (int)in->pages_block;
     GError *error = NULL;
 
+    if (zc_incoming_shares_memory(in)) {
+        zc_error(&error, ZCMIG_ERROR_PROTOCOL,
+                 "main stream: got a page by the route memfd, which moves none");
+        zc_incoming_fail(in, error);
+        return -1;
+    }
     if (strcmp(in->ram.blocks[block].name, event->page.block) != 0) {
         block = zc_ram_find(&in->ram, event->page.block);
     }

@@ -24,17 +24,6 @@
 #include "net/io.h"
 #include "session/incoming.h"
 
-#define LAST_WORDS_MS 1000
-
-static const char *const phase_names[] = {
-    [ZC_INCOMING_HEAD] = "before RAM began",
-    [ZC_INCOMING_RAM] = "before RAM was whole",
-    [ZC_INCOMING_TAIL] = "after RAM, before its own end",
-    [ZC_INCOMING_MANIFEST] = "before the manifest was whole",
-    [ZC_INCOMING_READY] = "before the source handed the guest over, so it does not run here",
-    [ZC_INCOMING_DONE] = "after everything",
-};
-
 bool zc_incoming_fail(struct zc_incoming *in, GError *error)
 {
     zc_cause_report(&in->session.cause, error);
@@ -51,9 +40,12 @@ static bool fail_protocol(struct zc_incoming *in, const char *text)
 bool zc_incoming_more(struct zc_incoming *in)
 {
     ssize_t n = zc_input_more(&in->input);
-    const char *phase = phase_names[in->phase];
+    const char *phase = zc_incoming_where(in);
     GError *error = NULL;
 
+    if (n > 0 && in->input.n_fds && in->has_ram) {
+        return fail_protocol(in, "got descriptors that nobody asked for");
+    }
     if (n > 0) {
         return true;
     }
@@ -66,58 +58,9 @@ bool zc_incoming_more(struct zc_incoming *in)
                  "nothing came for %" G_GINT64_FORMAT " ms on any connection, %s",
                  in->options.stall_timeout_ms, phase);
     } else {
-        zc_error_errno(&error, ZCMIG_ERROR_DISCONNECTED, (int)n, "the main stream broke %s",
-                       phase);
+        zc_error_errno(&error, ZCMIG_ERROR_DISCONNECTED, (int)n, "the main stream broke %s", phase);
     }
     return zc_incoming_fail(in, error);
-}
-
-/* Sends what was put into in->out.  0 or -errno. */
-static int write_out(struct zc_incoming *in, zc_deadline deadline, int wake_fd)
-{
-    int rc = zc_io_write_all(in->main_fd, in->out->data, in->out->len, deadline, wake_fd);
-
-    g_byte_array_set_size(in->out, 0);
-    return rc;
-}
-
-bool zc_incoming_answer(struct zc_incoming *in)
-{
-    GError *error = NULL;
-    int rc = write_out(in, zc_deadline_in(in->options.stall_timeout_ms), in->session.cause.wake_fd);
-
-    if (rc == 0) {
-        return true;
-    }
-    zc_error_errno(&error,
-                   rc == -ETIMEDOUT   ? ZCMIG_ERROR_TIMEOUT
-                   : rc == -ECANCELED ? ZCMIG_ERROR_CANCELLED
-                                      : ZCMIG_ERROR_DISCONNECTED,
-                   rc, "cannot answer the source %s", phase_names[in->phase]);
-    return zc_incoming_fail(in, error);
-}
-
-int zc_incoming_tell(struct zc_incoming *in)
-{
-    return in->out->len ? write_out(in, zc_deadline_in(in->options.stall_timeout_ms), -1) : 0;
-}
-
-static void put_shut(struct zc_incoming *in, uint32_t value)
-{
-    if (in->has_return_path && !in->said_shut) {
-        zc_return_put_u32(in->out, ZC_RETURN_SHUT, value);
-        in->said_shut = true;
-    }
-}
-
-void zc_incoming_put_extension(struct zc_incoming *in, const struct zc_extension *message)
-{
-    g_autoptr(GByteArray) bytes = g_byte_array_new();
-
-    if (in->has_return_path && atomic_load(&in->session.peer_is_zcmig)) {
-        zc_extension_put(bytes, message);
-        zc_return_put(in->out, ZC_RETURN_EXTENSION, bytes->data, (uint16_t)bytes->len);
-    }
 }
 
 /* --------------------------------------------------------------- publishing */
@@ -140,7 +83,7 @@ static bool commit(struct zc_incoming *in)
 /* The output is there: the source is told, and that it cannot hear it any more is its affair. */
 static bool finish(struct zc_incoming *in)
 {
-    put_shut(in, 0);
+    zc_incoming_put_shut(in, 0);
     if (zc_incoming_tell(in) < 0) {
         zc_warning("the source went away before it heard that its RAM arrived");
     }
@@ -156,8 +99,7 @@ static bool expects_manifest(const struct zc_incoming *in)
 /* With what arrived; or with nothing, where the digests are for the store only. */
 static void start_verify(struct zc_incoming *in)
 {
-    zc_verify_init(&in->verify,
-                   in->options.verify == ZCMIG_VERIFY_OFF ? NULL : in->place.arrival,
+    zc_verify_init(&in->verify, in->options.verify == ZCMIG_VERIFY_OFF ? NULL : in->place.arrival,
                    in->session.mismatches);
 }
 
@@ -167,10 +109,15 @@ static bool on_eof_of_guest(struct zc_incoming *in)
     if (!in->guest) {
         return fail_protocol(in, "a live guest came without its state");
     }
+    bool before = in->peer.session.verify == ZC_VERIFY_BEFORE;
+    if (before && zc_incoming_shares_memory(in) && in->options.verify != ZCMIG_VERIFY_OFF &&
+        !zc_incoming_digest_memory(in)) {
+        return false;
+    }
     if (expects_manifest(in)) {
         start_verify(in);
     }
-    if (in->peer.session.verify == ZC_VERIFY_BEFORE) {
+    if (before) {
         in->phase = ZC_INCOMING_MANIFEST;
     }
     return true;
@@ -188,7 +135,7 @@ static bool on_eof(struct zc_incoming *in)
     in->phase = ZC_INCOMING_MANIFEST;
     start_verify(in);
     if (in->peer.session.verify == ZC_VERIFY_AFTER) {
-        put_shut(in, 0);
+        zc_incoming_put_shut(in, 0);
         return zc_incoming_answer(in);
     }
     return true;
@@ -230,7 +177,7 @@ static bool on_manifest_end(struct zc_incoming *in, const struct zc_extension *m
              in->verify.n_wrong, in->verify.n_compared, result.result.text);
     zc_incoming_fail(in, error);
     zc_incoming_put_extension(in, &result);
-    if (write_out(in, zc_deadline_in(LAST_WORDS_MS), -1) < 0) {
+    if (zc_incoming_write(in, zc_deadline_in(ZC_INCOMING_LAST_WORDS_MS), -1) < 0) {
         zc_warning("the source went away before it heard that its RAM is wrong here");
     }
     return false;
@@ -267,16 +214,6 @@ static bool on_session(struct zc_incoming *in, const struct zc_extension *messag
     return zc_incoming_open_route(in, message);
 }
 
-/* The source gives up. */
-static GError *error_of_peer(const struct zc_extension *message)
-{
-    if (message->fail.code == ZCMIG_ERROR_CANCELLED) {
-        return g_error_new(ZCMIG_ERROR, ZCMIG_ERROR_CANCELLED, "cancelled by the source");
-    }
-    return g_error_new(ZCMIG_ERROR, ZCMIG_ERROR_PEER, "the source failed: %s",
-                       message->fail.text);
-}
-
 static bool on_extension(struct zc_incoming *in, const struct zc_stream_event *event)
 {
     struct zc_extension message;
@@ -293,7 +230,7 @@ static bool on_extension(struct zc_incoming *in, const struct zc_stream_event *e
         return on_session(in, &message);
     case ZC_EXTENSION_FAIL:
         in->peer_failed = true;
-        return zc_incoming_fail(in, error_of_peer(&message));
+        return zc_incoming_fail(in, zc_incoming_peer_error(&message));
     case ZC_EXTENSION_MANIFEST:
         if (in->phase == ZC_INCOMING_MANIFEST) {
             int64_t begin_ns = zc_clock_now_ns();
@@ -312,13 +249,16 @@ static bool on_extension(struct zc_incoming *in, const struct zc_stream_event *e
             return zc_incoming_guest_run(in);
         }
         break;
+    case ZC_EXTENSION_MEMORY:
+        return zc_incoming_take_memory(in, &message);
     case ZC_EXTENSION_RESULT:
     case ZC_EXTENSION_READY:
     case ZC_EXTENSION_OBSERVED:
+    case ZC_EXTENSION_MAPPED:
         break;
     }
     zc_error(&error, ZCMIG_ERROR_PROTOCOL, "got extension message %d, not allowed %s",
-             (int)message.type, phase_names[in->phase]);
+             (int)message.type, zc_incoming_where(in));
     return zc_incoming_fail(in, error);
 }
 
@@ -513,86 +453,4 @@ bool zc_incoming_receive(struct zc_incoming *in)
         }
     }
     return true;
-}
-
-/* --------------------------------------------------------------- last words */
-
-/* Reads on only for FAIL: the reason why connections broke is often one message behind. */
-static void hear_peer(struct zc_incoming *in)
-{
-    zc_deadline deadline = zc_deadline_in(LAST_WORDS_MS);
-    struct zc_stream_event event;
-    struct zc_extension message;
-    size_t used = 0;
-
-    in->input.stall = &in->last_words;
-    while (zc_clock_now_ns() < deadline) {
-        enum zc_stream_result got = zc_stream_decoder_next(in->decoder, in->input.bytes,
-                                                           in->input.length, &used, &event, NULL);
-        if (got == ZC_STREAM_ERROR || (got == ZC_STREAM_MORE && zc_input_more(&in->input) <= 0)) {
-            return;
-        }
-        if (got == ZC_STREAM_MORE) {
-            continue;
-        }
-        zc_input_take(&in->input, used);
-        if (event.type == ZC_STREAM_COMMAND && event.command.command == ZC_EXTENSION_COMMAND &&
-            zc_extension_decode(event.command.data, event.command.length, &message, NULL) &&
-            message.type == ZC_EXTENSION_FAIL) {
-            zc_cause_replace(&in->session.cause, error_of_peer(&message));
-            in->peer_failed = true;
-            return;
-        }
-        for (; event.payload_bytes; event.payload_bytes -= (uint32_t)used) {
-            if (in->input.length == 0 && zc_input_more(&in->input) <= 0) {
-                return;
-            }
-            used = MIN(in->input.length, (size_t)event.payload_bytes);
-            zc_input_take(&in->input, used);
-        }
-    }
-}
-
-/* Reads until the source closes, so that our own close resets nothing that it still has to read. */
-static void drain(struct zc_incoming *in)
-{
-    zc_deadline deadline = zc_deadline_in(LAST_WORDS_MS);
-
-    in->input.stall = &in->last_words;
-    shutdown(in->main_fd, SHUT_WR);
-    do {
-        in->input.length = 0;
-    } while (zc_input_more(&in->input) > 0 && zc_clock_now_ns() < deadline);
-}
-
-/* FAIL and SHUT 1; neither after a bad RESULT, which said it all. */
-static void put_reason(struct zc_incoming *in, const GError *cause)
-{
-    struct zc_extension message = { .type = ZC_EXTENSION_FAIL };
-
-    if (zc_error_code(cause) == ZCMIG_ERROR_MISMATCH) {
-        return;
-    }
-    if (!in->peer_failed) {
-        message.fail.code = (uint8_t)zc_error_code(cause);
-        g_strlcpy(message.fail.text, cause->message, sizeof(message.fail.text));
-        zc_incoming_put_extension(in, &message);
-    }
-    put_shut(in, 1);
-}
-
-void zc_incoming_last_words(struct zc_incoming *in)
-{
-    g_autoptr(GError) cause = zc_cause_copy(&in->session.cause);
-
-    if (cause && !in->committed) {
-        if (zc_error_code(cause) == ZCMIG_ERROR_DISCONNECTED && atomic_load(&in->session.peer_is_zcmig)) {
-            hear_peer(in);
-        }
-        put_reason(in, cause);
-        if (in->out->len && write_out(in, zc_deadline_in(LAST_WORDS_MS), -1) < 0) {
-            zc_debug("the source cannot be told why");
-        }
-    }
-    drain(in);
 }

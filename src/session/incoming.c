@@ -24,7 +24,6 @@
 #define CONNECTION_PATIENCE_MS 10000 /* for a connection to say what it is */
 #define INPUT_BYTES (1u << 20)
 #define DESCRIPTION_BYTES_MAX (64u << 20)
-#define LAST_WORDS_MS 1000
 #define PLACE_BYTES_PER_PAGE 9u /* a digest, and whether the page holds anything */
 #define BOOKKEEPING_SHARE 4u    /* of the memory that is free: for that, at most */
 G_STATIC_ASSERT(INPUT_BYTES >= ZC_STREAM_EVENT_BYTES_MAX);
@@ -66,7 +65,7 @@ static void take_main(struct zc_incoming *in, const uint8_t *first, size_t n_fir
                                              .description_bytes = DESCRIPTION_BYTES_MAX };
 
     in->decoder = zc_stream_decoder_new(&limits);
-    zc_stall_init(&in->last_words, &zc_net_kernel, -1, LAST_WORDS_MS);
+    zc_stall_init(&in->last_words, &zc_net_kernel, -1, ZC_INCOMING_LAST_WORDS_MS);
     zc_input_init(&in->input, &in->stall, in->main_fd, INPUT_BYTES);
     if (n_first) {
         zc_input_unread(&in->input, first, n_first);
@@ -86,9 +85,8 @@ static bool accept_main(struct zc_incoming *in)
     }
     in->acceptor = zc_acceptor_new(in->listen_fd, &in->stall,
                                    MIN(in->options.stall_timeout_ms, CONNECTION_PATIENCE_MS));
-    in->main_fd = zc_acceptor_wait_main(in->acceptor,
-                                        zc_deadline_in(in->options.accept_timeout_ms), first,
-                                        &error);
+    in->main_fd = zc_acceptor_wait_main(in->acceptor, zc_deadline_in(in->options.accept_timeout_ms),
+                                        first, &error);
     if (in->main_fd < 0) {
         return zc_incoming_fail(in, error);
     }

@@ -2,7 +2,8 @@
 /*
  * The inside of the destination's end: what incoming.c (options, connections,
  * the end), incoming-stream.c (the main stream's events, verification),
- * incoming-ram.c (RAM, channels, barriers), incoming-devices.c (the state of
+ * incoming-words.c (what is said to the source), incoming-ram.c (RAM, channels,
+ * barriers), incoming-route.c (routes that are no sockets'), incoming-devices.c (the state of
  * devices) and incoming-guest.c (a live guest) share.  Private to session/.
  *
  * Functions return false once the session's cause is set; they report it.
@@ -11,6 +12,7 @@
 #define ZC_SESSION_INCOMING_H
 
 #include "guest/guest.h"
+#include "guest/shared.h"
 #include "guest/snapshot.h"
 #include "guest/synthetic.h"
 #include "net/addr.h"
@@ -26,17 +28,19 @@
 #include "wire/extension.h"
 #include "wire/stream.h"
 
+#define ZC_INCOMING_LAST_WORDS_MS 1000 /* how long a broken session says why, and listens */
+
 /* Pages of the main stream itself are placed so many at a time. */
 #define ZC_INCOMING_PAGES 128
 
 /* How far the main stream is; says where it broke off. */
 enum zc_incoming_phase {
-    ZC_INCOMING_HEAD,     /* before RAM's list of blocks was whole */
+    ZC_INCOMING_HEAD, /* before RAM's list of blocks was whole */
     ZC_INCOMING_RAM,
-    ZC_INCOMING_TAIL,     /* RAM is whole; the end of the stream is missing */
+    ZC_INCOMING_TAIL, /* RAM is whole; the end of the stream is missing */
     ZC_INCOMING_MANIFEST,
-    ZC_INCOMING_READY,    /* a live guest could run: RUN is missing */
-    ZC_INCOMING_DONE,     /* nothing more is needed */
+    ZC_INCOMING_READY, /* a live guest could run: RUN is missing */
+    ZC_INCOMING_DONE,  /* nothing more is needed */
 };
 
 struct zc_incoming_page {
@@ -75,8 +79,9 @@ struct zc_incoming {
     struct zc_snapshot snapshot; /* what else the guest is */
     struct zc_ram ram;
     struct zc_place place;
-    struct zc_pull pull; /* of the route pull */
-    bool has_ram; /* place, barrier and readers are there */
+    struct zc_pull pull;        /* of the route pull */
+    struct zc_extension memory; /* of the route memfd: its MEMORY; type 0: it has not come */
+    bool has_ram;               /* place, barrier and readers are there */
     struct zc_barrier barrier;
     struct zc_reader_shared shared;
     struct zc_reader *readers[ZC_RECV_CHANNELS_MAX];
@@ -108,10 +113,29 @@ bool zc_incoming_fail(struct zc_incoming *in, GError *error);
 /* Reads more of the main stream.  False: reported, with the phase it ended in. */
 bool zc_incoming_more(struct zc_incoming *in);
 
-/* ---- incoming-ram.c */
+/* ---- incoming-route.c */
 
 /* The route of @message, a SESSION: before any page moves it is known whether they can. */
 bool zc_incoming_open_route(struct zc_incoming *in, const struct zc_extension *message);
+
+/* MEMORY came: takes the descriptors that came with it. */
+bool zc_incoming_take_memory(struct zc_incoming *in, const struct zc_extension *message);
+
+static inline bool zc_incoming_shares_memory(const struct zc_incoming *in)
+{
+    return in->has_session && in->peer.session.route == ZC_SESSION_ROUTE_MEMFD;
+}
+
+/* Digests the memory that was handed over, while its guest stands still: what has arrived. */
+bool zc_incoming_digest_memory(struct zc_incoming *in);
+
+/* The memory that was handed over is mapped: is it the right one?  Tells the source which it is. */
+bool zc_incoming_check_memory(struct zc_incoming *in);
+
+/* The guest is ours: it may write to its memory. */
+bool zc_incoming_unlock_memory(struct zc_incoming *in);
+
+/* ---- incoming-ram.c */
 
 /* The list of blocks is whole: memory, channels, readers. */
 bool zc_incoming_open_ram(struct zc_incoming *in);
@@ -164,20 +188,32 @@ bool zc_incoming_guest_observe(struct zc_incoming *in);
 /* After the session: lets a guest that ran run on for its time, stops and checks it. */
 void zc_incoming_guest_settle(struct zc_incoming *in);
 
-/* ---- incoming-stream.c */
+/* ---- incoming-words.c */
 
-/* Sends what is in in->out.  False: reported. */
+/* How far the main stream is, for messages. */
+const char *zc_incoming_where(const struct zc_incoming *in);
+
+/* Sends what is in in->out.  0 or -errno. */
+int zc_incoming_write(struct zc_incoming *in, zc_deadline deadline, int wake_fd);
+
+/* The same.  False: reported. */
 bool zc_incoming_answer(struct zc_incoming *in);
 
 /* The same, when nothing depends on whether the source still hears it: 0 or -errno. */
 int zc_incoming_tell(struct zc_incoming *in);
 
 void zc_incoming_put_extension(struct zc_incoming *in, const struct zc_extension *message);
+void zc_incoming_put_shut(struct zc_incoming *in, uint32_t value); /* once */
 
-/* The whole main stream. */
-bool zc_incoming_receive(struct zc_incoming *in);
+/* The source gives up: its FAIL as an error of ours. */
+GError *zc_incoming_peer_error(const struct zc_extension *message);
 
 /* After a failure: tells the source why, or hears its own reason.  Bounded. */
 void zc_incoming_last_words(struct zc_incoming *in);
+
+/* ---- incoming-stream.c */
+
+/* The whole main stream. */
+bool zc_incoming_receive(struct zc_incoming *in);
 
 #endif

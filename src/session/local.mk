@@ -5,7 +5,9 @@ src_session_libsession_la_SOURCES = \
 	src/session/incoming-devices.c \
 	src/session/incoming-guest.c \
 	src/session/incoming-ram.c \
+	src/session/incoming-route.c \
 	src/session/incoming-stream.c \
+	src/session/incoming-words.c \
 	src/session/incoming.c src/session/incoming.h \
 	src/session/manifest.c \
 	src/session/outgoing-route.c \

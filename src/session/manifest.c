@@ -15,6 +15,7 @@
 
 struct zcmig_manifest {
     struct zc_manifest *manifest;
+    char *way;
 };
 
 static zcmig_manifest *wrap(struct zc_manifest *manifest)
@@ -44,10 +45,13 @@ zcmig_manifest *zcmig_manifest_new_from_source(const char *uri, unsigned int thr
         zc_source_free(source);
         return NULL;
     }
-    struct zc_manifest *manifest =
-        zc_digest_source(source, threads ? threads : zc_digest_threads(), error);
+    zcmig_manifest *manifest =
+        wrap(zc_digest_source(source, threads ? threads : zc_digest_threads(), error));
+    if (manifest) {
+        manifest->way = g_steal_pointer(&source->way);
+    }
     zc_source_free(source);
-    return wrap(manifest);
+    return manifest;
 }
 
 zcmig_manifest *zcmig_manifest_load(const char *path, GError **error)
@@ -64,8 +68,25 @@ void zcmig_manifest_free(zcmig_manifest *manifest)
 {
     if (manifest) {
         zc_manifest_free(manifest->manifest);
+        g_free(manifest->way);
         g_free(manifest);
     }
+}
+
+const char *zcmig_manifest_get_way(const zcmig_manifest *manifest)
+{
+    return manifest->way ? manifest->way : "";
+}
+
+uint64_t zcmig_manifest_get_uncompared_pages(const zcmig_manifest *expected,
+                                             const zcmig_manifest *got)
+{
+    return zc_manifest_uncompared(expected->manifest, got->manifest);
+}
+
+uint64_t zcmig_manifest_get_unknown_pages(const zcmig_manifest *manifest)
+{
+    return zc_manifest_unknown(manifest->manifest);
 }
 
 uint64_t zcmig_manifest_get_pages(const zcmig_manifest *manifest)

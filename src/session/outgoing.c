@@ -82,6 +82,9 @@ static bool start_sending(struct zc_outgoing *out)
         }
         out->manifest->exact_bytes = out->source->exact_bytes;
     }
+    if (zc_outgoing_shares_memory(out)) {
+        return true;
+    }
     if (out->options.channels == 0) {
         const struct zc_channel_options options = { .mode = ZC_ZEROCOPY_OFF,
                                                     .budget = &out->budget,
@@ -336,19 +339,8 @@ static bool take_options(struct zc_outgoing *out, const struct zcmig_send_option
     } else if (options->plain && out->destination.kind == ZC_ADDR_NULL) {
         return zc_error(error, ZCMIG_ERROR_USAGE,
                         "destination: got null:, allowed with a plain stream is a peer");
-    } else if (options->channels == 0 && !options->plain) {
+    } else if (options->channels == 0 && !options->plain && !zc_outgoing_shares_memory(out)) {
         out->options.channels = MIN(g_get_num_processors(), CHANNELS_DEFAULT_MAX);
-    }
-    return true;
-}
-
-/* What only pages that stand still can do. */
-static bool check_source(struct zc_outgoing *out, GError **error)
-{
-    if (out->source->live && out->options.channels == 0) {
-        return zc_error(error, ZCMIG_ERROR_UNSUPPORTED,
-                        "a live guest needs channels, and %s is one connection",
-                        out->options.plain ? "a plain stream" : "fd:");
     }
     return true;
 }
@@ -391,7 +383,8 @@ zcmig_session *zcmig_send_new(const struct zcmig_send_options *options, GError *
     out->out = g_byte_array_new();
     g_mutex_init(&out->lock);
     if (!take_options(out, options, error) ||
-        !(out->source = zc_source_open(options->source, error)) || !check_source(out, error)) {
+        !(out->source = zc_source_open(options->source, error)) ||
+        !zc_outgoing_check_source(out, error)) {
         outgoing_free(&out->session);
         return NULL;
     }

@@ -15,8 +15,9 @@
 #include "session/return-path.h"
 #include "session/session.h"
 
-#define ZC_OUTGOING_LAST_WORDS_MS 1000 /* how long a broken session listens for the peer's reason  \
-                                        */
+#define ZC_OUTGOING_LAST_WORDS_MS                                                                  \
+    1000 /* how long a broken session listens for the peer's reason                                \
+          */
 
 struct zc_outgoing {
     zcmig_session session;
@@ -34,7 +35,8 @@ struct zc_outgoing {
     struct zc_return_path *return_path;
     struct zc_plain *plain;
     GByteArray *out; /* what the main stream says next */
-    struct zc_bitmap *zeros; /* one a block: of channels to a QEMU; NULL: zero pages go in packets */
+    struct zc_bitmap
+        *zeros; /* one a block: of channels to a QEMU; NULL: zero pages go in packets */
     bool peer_is_zcmig;
     bool has_ptracer; /* of the route pull: the destination was named to Yama */
     /* atomic; writer: the caller's thread */
@@ -103,6 +105,17 @@ bool zc_outgoing_check_route(const struct zc_outgoing *out, GError **error);
 const struct zc_route *zc_outgoing_route(const struct zc_outgoing *out);
 /* Sends SESSION, what is coming and by which route; the destination may then read what it must. */
 bool zc_outgoing_put_session(struct zc_outgoing *out);
+/*
+ * Of the route memfd, for RAM START was written: that the destination mapped what the guest runs
+ * in.  False: reported.
+ */
+bool zc_outgoing_check_mapped(struct zc_outgoing *out);
+static inline bool zc_outgoing_shares_memory(const struct zc_outgoing *out)
+{
+    return out->options.route == ZCMIG_ROUTE_MEMFD;
+}
+/* What the source must be for the route.  ZCMIG_ERROR_USAGE, ZCMIG_ERROR_UNSUPPORTED. */
+bool zc_outgoing_check_source(const struct zc_outgoing *out, GError **error);
 /* Nobody reads any more.  Before the connections are closed. */
 void zc_outgoing_end_route(struct zc_outgoing *out);
 

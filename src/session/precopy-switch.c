@@ -55,14 +55,14 @@ static int64_t drained_ns(struct zc_outgoing *out)
     return longest_ns;
 }
 
-/* The last pages, which end the RAM. */
+/* The last pages, which end the RAM; by the route memfd there are none. */
 static bool send_last_pages(struct zc_precopy *precopy, int64_t *drain_ns_out)
 {
     struct zc_outgoing *out = precopy->out;
     int64_t drained_before_ns = drained_ns(out);
 
     zc_stream_put_section_end(out->out, zc_outgoing_ram_section_id(out));
-    if (!zc_precopy_put_pages(precopy, false) || !zc_outgoing_sync_channels(out)) {
+    if (out->sender && (!zc_precopy_put_pages(precopy, false) || !zc_outgoing_sync_channels(out))) {
         return false;
     }
     *drain_ns_out = drained_ns(out) - drained_before_ns;
@@ -195,7 +195,7 @@ bool zc_precopy_switch_over(struct zc_precopy *precopy)
         return false;
     }
     int64_t stopped_ns = zc_clock_now_ns();
-    if (!zc_precopy_harvest(precopy)) {
+    if (precopy->tracker && !zc_precopy_harvest(precopy)) {
         return false;
     }
     int64_t harvested_ns = zc_clock_now_ns();

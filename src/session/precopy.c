@@ -217,12 +217,36 @@ static bool wait_a_little(struct zc_precopy *precopy)
     return !zc_cause_is_set(&precopy->out->session.cause);
 }
 
+/* No page has to move first, and what is left to do was measured. */
+static bool consider(struct zc_precopy *precopy)
+{
+    struct zc_converge *converge = &precopy->converge;
+
+    converge->estimate_ns = converge->fixed_ns;
+    if (converge->estimate_ns <= converge->options.limit_ns) {
+        return true;
+    }
+    g_autofree char *numbers = g_strdup_printf("downtime would be %.0f ms, allowed are %.0f ms",
+                                               (double)converge->estimate_ns / ZC_NS_PER_MS,
+                                               (double)converge->options.limit_ns / ZC_NS_PER_MS);
+    if (converge->options.force) {
+        zc_warning("switching over although %s", numbers);
+        return true;
+    }
+    zc_outgoing_fail(precopy->out, g_error_new(ZCMIG_ERROR, ZCMIG_ERROR_TIMEOUT,
+                                               "the guest stays at the source: %s", numbers));
+    return false;
+}
+
 /* Until the guest may be stopped. */
 static bool iterate(struct zc_precopy *precopy)
 {
     enum zc_converge_decision decision = ZC_CONVERGE_ITERATE;
     bool all = true;
 
+    if (zc_outgoing_shares_memory(precopy->out)) {
+        return consider(precopy);
+    }
     do {
         if (decision == ZC_CONVERGE_WAIT ? !wait_a_little(precopy)
                                          : !send_iteration(precopy, all)) {
@@ -288,22 +312,36 @@ static bool measure_round_trip(struct zc_precopy *precopy)
     return true;
 }
 
-/* RAM START until the destination is ready for pages; the tracker before the first of them. */
-static bool start(struct zc_precopy *precopy)
+static void init_converge(struct zc_precopy *precopy)
 {
-    struct zc_outgoing *out = precopy->out;
-    const struct zcmig_send_options *options = &out->options;
+    const struct zcmig_send_options *options = &precopy->out->options;
     const struct zc_converge_options converge_options = {
         .limit_ns = ms_to_ns(options->downtime_limit_ms),
         .timeout_ns = ms_to_ns(options->timeout_ms),
         .force = options->timeout_policy == ZCMIG_TIMEOUT_SWITCHOVER,
         .throttle = options->auto_converge,
     };
+
+    precopy->harvested_ns = zc_clock_now_ns();
+    zc_converge_init(&precopy->converge, &converge_options,
+                     ROUND_TRIPS * precopy->rtt_ns + measure_verify(precopy),
+                     precopy->harvested_ns);
+}
+
+/* RAM START until the destination is ready for pages; the tracker before the first of them. */
+static bool start(struct zc_precopy *precopy)
+{
+    struct zc_outgoing *out = precopy->out;
+    const struct zcmig_send_options *options = &out->options;
     GError *error = NULL;
 
     /* The first PONG comes when the destination has its memory and all channels. */
     if (!zc_outgoing_start_ram(out) || !round_trip(precopy) || !measure_round_trip(precopy)) {
         return false;
+    }
+    if (zc_outgoing_shares_memory(out)) {
+        init_converge(precopy);
+        return zc_outgoing_check_mapped(out);
     }
     precopy->tracker = precopy->source->live->start_tracker(
         precopy->source, (enum zc_tracker_kind)options->tracker, &error);
@@ -314,10 +352,7 @@ static bool start(struct zc_precopy *precopy)
     g_mutex_lock(&out->lock);
     out->live.tracker = zc_tracker_name(precopy->tracker);
     g_mutex_unlock(&out->lock);
-    precopy->harvested_ns = zc_clock_now_ns();
-    zc_converge_init(&precopy->converge, &converge_options,
-                     ROUND_TRIPS * precopy->rtt_ns + measure_verify(precopy),
-                     precopy->harvested_ns);
+    init_converge(precopy);
     return true;
 }
 
@@ -340,7 +375,8 @@ static bool verify_after(struct zc_precopy *precopy)
     struct zc_outgoing *out = precopy->out;
     GError *error = NULL;
 
-    if (out->options.verify != ZCMIG_VERIFY_AFTER) {
+    /* What the destination runs in is what would be digested here: it was shown to be the same. */
+    if (out->options.verify != ZCMIG_VERIFY_AFTER || zc_outgoing_shares_memory(out)) {
         return true;
     }
     out->manifest = zc_digest_source(precopy->source, zc_digest_threads(), &error);

@@ -35,6 +35,8 @@ struct zc_return_path {
     bool has_ready;
     int64_t ready_ns;
     struct zc_extension ready;
+    bool has_mapped;
+    struct zc_extension mapped;
     bool has_observed;
     struct zc_extension observed;
     GError *peer_error; /* what the destination said of itself */
@@ -80,10 +82,14 @@ static bool on_extension(struct zc_return_path *path, const struct zc_return_mes
         path->observed = extension;
         path->has_observed = true;
         return true;
+    case ZC_EXTENSION_MAPPED:
+        path->mapped = extension;
+        path->has_mapped = true;
+        return true;
     default:
         return zc_error(error, ZCMIG_ERROR_PROTOCOL,
-                        "return path: got extension message %d, allowed are FAIL, RESULT, READY "
-                        "and OBSERVED",
+                        "return path: got extension message %d, allowed are FAIL, RESULT, READY, "
+                        "OBSERVED and MAPPED",
                         (int)extension.type);
     }
 }
@@ -159,8 +165,7 @@ static void on_end(struct zc_return_path *path, ssize_t ret, GError *error)
         zc_cause_report(path->cause, error);
     } else if (ret != -ECANCELED && !path->has_shut && !path->has_result) {
         if (ret < 0) {
-            zc_error_errno(&error, ZCMIG_ERROR_DISCONNECTED, (int)ret,
-                           "the main connection broke");
+            zc_error_errno(&error, ZCMIG_ERROR_DISCONNECTED, (int)ret, "the main connection broke");
         } else {
             zc_error(&error, ZCMIG_ERROR_DISCONNECTED,
                      "the destination closed the main connection before it had the RAM");
@@ -298,6 +303,16 @@ int64_t zc_return_path_wait_ready(struct zc_return_path *path, zc_deadline deadl
     }
     *ready_out = path->ready;
     return path->ready_ns;
+}
+
+bool zc_return_path_wait_mapped(struct zc_return_path *path, zc_deadline deadline,
+                                struct zc_extension *mapped_out)
+{
+    if (!wait_for(path, &path->has_mapped, deadline, "the destination to map the memory")) {
+        return false;
+    }
+    *mapped_out = path->mapped;
+    return true;
 }
 
 enum zc_handed zc_return_path_wait_handed(struct zc_return_path *path, zc_deadline deadline,

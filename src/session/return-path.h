@@ -37,6 +37,10 @@ int64_t zc_return_path_wait_pong(struct zc_return_path *path, zc_deadline deadli
 int64_t zc_return_path_wait_ready(struct zc_return_path *path, zc_deadline deadline,
                                   struct zc_extension *ready_out);
 
+/* The same for MAPPED: which memory the destination mapped (route memfd).  False: see cause. */
+bool zc_return_path_wait_mapped(struct zc_return_path *path, zc_deadline deadline,
+                                struct zc_extension *mapped_out);
+
 /* How a hand-over ended that cannot be taken back. */
 enum zc_handed {
     ZC_HANDED_OVER,    /* SHUT 0: the guest runs there */

@@ -25,8 +25,8 @@ const char *zcmig_state_name(enum zcmig_state state)
 const char *zcmig_guest_place_name(enum zcmig_guest_place place)
 {
     static const char *const names[] = {
-        [ZCMIG_GUEST_NONE] = "none",     [ZCMIG_GUEST_RUNS] = "runs",
-        [ZCMIG_GUEST_PAUSED] = "paused", [ZCMIG_GUEST_GONE] = "gone",
+        [ZCMIG_GUEST_NONE] = "none",         [ZCMIG_GUEST_RUNS] = "runs",
+        [ZCMIG_GUEST_PAUSED] = "paused",     [ZCMIG_GUEST_GONE] = "gone",
         [ZCMIG_GUEST_IN_DOUBT] = "in-doubt",
     };
 
@@ -38,6 +38,7 @@ const char *zcmig_route_name(enum zcmig_route route)
     static const char *const names[] = {
         [ZCMIG_ROUTE_SOCKET] = "socket",
         [ZCMIG_ROUTE_PULL] = "pull",
+        [ZCMIG_ROUTE_MEMFD] = "memfd",
     };
 
     return (unsigned int)route < G_N_ELEMENTS(names) ? names[route] : "unknown";
@@ -175,6 +176,7 @@ void zcmig_session_get_stats(zcmig_session *session, struct zcmig_stats *stats)
         .mismatched_pages = atomic_load(&session->mismatched_pages),
         .peer_is_zcmig = atomic_load(&session->peer_is_zcmig),
         .route = (enum zcmig_route)atomic_load(&session->route),
+        .same_memory = atomic_load(&session->same_memory),
     };
     session->ops->get_stats(session, stats);
 }

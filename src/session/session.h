@@ -44,6 +44,7 @@ struct zcmig_session {
     _Atomic uint64_t verified_pages;
     _Atomic uint64_t mismatched_pages;
     _Atomic bool peer_is_zcmig;
+    _Atomic bool same_memory;        /* of the route memfd: found to be */
     /* this thread only, until run has returned */
     GArray *mismatches; /* struct zc_mismatch */
     struct zcmig_mismatch *public_mismatches; /* views into it, made when asked for */

@@ -16,7 +16,8 @@ static const struct zc_usage usage = {
     .command = "digest",
     .arguments = "SOURCE",
     .summary = "Digests every page of some RAM, for a comparison now or later.",
-    .details = "SOURCE is file:IMAGE, dir:SNAPSHOT, or the path of a file.\n",
+    .details = "SOURCE is file:IMAGE, dir:SNAPSHOT, the path of either, or the guest of a QEMU\n"
+               "that is paused, by the socket of its monitor: qmp:SOCKET[,way=WAY][,pid=PID].\n",
     .n_arguments = 1,
 };
 
@@ -38,6 +39,10 @@ static void print_json(const zcmig_manifest *manifest, const char *source, const
     zc_report_add_count(builder, "pages", zcmig_manifest_get_pages(manifest));
     zc_report_add_count(builder, "zero-pages", zcmig_manifest_get_zero_pages(manifest));
     zc_report_add_count(builder, "page-size", ZC_REPORT_PAGE_BYTES);
+    if (*zcmig_manifest_get_way(manifest)) {
+        zc_report_add_text(builder, "way", zcmig_manifest_get_way(manifest));
+        zc_report_add_count(builder, "unread-pages", zcmig_manifest_get_unknown_pages(manifest));
+    }
     if (path) {
         zc_report_add_text(builder, "manifest", path);
     }
@@ -55,6 +60,12 @@ static void print_table(const zcmig_manifest *manifest, const char *path)
     printf("summary     %s\n", summary);
     printf("pages       %" G_GUINT64_FORMAT " (%s)\n", pages, size);
     printf("zero pages  %" G_GUINT64_FORMAT "\n", zcmig_manifest_get_zero_pages(manifest));
+    if (*zcmig_manifest_get_way(manifest)) {
+        g_autofree char *way = zc_cli_one_line(zcmig_manifest_get_way(manifest));
+        printf("read by     %s\n", way);
+        printf("not read    %" G_GUINT64_FORMAT " pages\n",
+               zcmig_manifest_get_unknown_pages(manifest));
+    }
     if (path) {
         printf("manifest    %s\n", path);
     }

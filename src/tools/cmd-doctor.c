@@ -2,7 +2,11 @@
 #include "config.h"
 
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
 
 #include <zcmig/doctor.h>
 
@@ -18,14 +22,19 @@ static const struct zc_usage usage = {
     .summary = "Says whether zero-copy will work on the way to DEST, and if not, who is to blame.",
     .details =
         "DEST is a host name or address, tcp:HOST:PORT, vsock:CID:PORT or unix:PATH; without "
-        "it, every\ninterface that is up is examined. Exit codes: 0 works, 5 will copy, "
-        "1 cannot tell.\n",
+        "it, every\ninterface that is up is examined. For --probe, something must listen there "
+        "that reads and\nthrows away: a 'zcmig bench --sink=tcp:HOST:PORT', or a discard service "
+        "(port 9, also when\nDEST has no port). Exit codes: 0 works, 5 will copy, 1 cannot tell.\n",
     .n_optional = 1,
 };
 
 struct doctor_text {
     char *bandwidth;
     char *rtt;
+    char *stall_timeout;
+    char *duration;
+    gboolean probe;
+    gboolean trace;
     gboolean json;
 };
 
@@ -82,6 +91,51 @@ static void print_path(const struct zcmig_path *path, unsigned int n_path)
     }
 }
 
+static bool same_way(const struct zcmig_stack *one, const struct zcmig_stack *other)
+{
+    return *one->cause && strcmp(one->event, other->event) == 0 &&
+           strcmp(one->meaning, other->meaning) == 0;
+}
+
+/* Ways that mean the same are one, which the most frequent stack stands for. */
+static void print_stack(const struct zcmig_stack *stacks, unsigned int n_stacks, unsigned int index)
+{
+    const struct zcmig_stack *stack = &stacks[index];
+    uint64_t hits = stack->hits;
+
+    for (unsigned int i = 0; i < index; i++) {
+        if (same_way(&stacks[i], stack)) {
+            return;
+        }
+    }
+    for (unsigned int i = index + 1; i < n_stacks; i++) {
+        hits += same_way(&stacks[i], stack) ? stacks[i].hits : 0;
+    }
+    g_autofree char *way = g_strjoinv(" < ", (char **)stack->functions);
+    g_autofree char *label =
+        g_strdup_printf("  %-8s %" G_GUINT64_FORMAT " times: ", stack->event, hits);
+    print_line(label, *stack->cause ? stack->meaning : "a way that zcmig does not know");
+    print_line("           stack:   ", way);
+}
+
+static void print_trace(const zcmig_diagnosis *diagnosis)
+{
+    unsigned int n_stacks;
+    uint64_t copied, not_copied;
+    const struct zcmig_stack *stacks = zcmig_diagnosis_get_stacks(diagnosis, &n_stacks);
+
+    puts(n_stacks > 0 ? "\nwhere the kernel copied meanwhile, on the whole machine:"
+                      : "\nmeanwhile the kernel copied user pages nowhere on this machine");
+    for (unsigned int i = 0; i < n_stacks; i++) {
+        print_stack(stacks, n_stacks, i);
+    }
+    if (zcmig_diagnosis_get_releases(diagnosis, &copied, &not_copied)) {
+        printf("  release  packets let go of user pages %" G_GUINT64_FORMAT
+               " times copied, %" G_GUINT64_FORMAT " times not copied\n",
+               copied, not_copied);
+    }
+}
+
 /* ------------------------------------------------------------------- JSON */
 
 static void add_flag(JsonBuilder *builder, const char *name, bool value)
@@ -128,6 +182,57 @@ static void add_finding(JsonBuilder *builder, const struct zcmig_finding *findin
     json_builder_end_object(builder);
 }
 
+static void add_probe(JsonBuilder *builder, const struct zcmig_probe *probe)
+{
+    json_builder_set_member_name(builder, "probe");
+    json_builder_begin_object(builder);
+    zc_report_add_count(builder, "bytes", probe->bytes);
+    zc_report_add_count(builder, "calls", probe->calls);
+    zc_report_add_count(builder, "plain-calls", probe->plain_calls);
+    zc_report_add_count(builder, "completed", probe->completed);
+    zc_report_add_count(builder, "copied-min", probe->copied_min);
+    zc_report_add_count(builder, "copied-max", probe->copied_max);
+    zc_report_add_text(builder, "trouble", probe->trouble);
+    json_builder_end_object(builder);
+}
+
+static void add_stack(JsonBuilder *builder, const struct zcmig_stack *stack)
+{
+    json_builder_begin_object(builder);
+    zc_report_add_text(builder, "event", stack->event);
+    zc_report_add_count(builder, "hits", stack->hits);
+    zc_report_add_text(builder, "cause", stack->cause);
+    zc_report_add_text(builder, "meaning", stack->meaning);
+    json_builder_set_member_name(builder, "functions");
+    json_builder_begin_array(builder);
+    for (const char *const *function = stack->functions; *function; function++) {
+        json_builder_add_string_value(builder, *function);
+    }
+    json_builder_end_array(builder);
+    json_builder_end_object(builder);
+}
+
+static void add_trace(JsonBuilder *builder, const zcmig_diagnosis *diagnosis)
+{
+    unsigned int n_stacks;
+    uint64_t copied, not_copied;
+    const struct zcmig_stack *stacks = zcmig_diagnosis_get_stacks(diagnosis, &n_stacks);
+
+    json_builder_set_member_name(builder, "stacks");
+    json_builder_begin_array(builder);
+    for (unsigned int i = 0; i < n_stacks; i++) {
+        add_stack(builder, &stacks[i]);
+    }
+    json_builder_end_array(builder);
+    if (zcmig_diagnosis_get_releases(diagnosis, &copied, &not_copied)) {
+        json_builder_set_member_name(builder, "releases");
+        json_builder_begin_object(builder);
+        zc_report_add_count(builder, "copied", copied);
+        zc_report_add_count(builder, "not-copied", not_copied);
+        json_builder_end_object(builder);
+    }
+}
+
 static void add_path(JsonBuilder *builder, const struct zcmig_path *path)
 {
     json_builder_begin_object(builder);
@@ -142,10 +247,13 @@ static void add_path(JsonBuilder *builder, const struct zcmig_path *path)
         add_finding(builder, &path->findings[i]);
     }
     json_builder_end_array(builder);
+    if (path->probed) {
+        add_probe(builder, &path->probe);
+    }
     json_builder_end_object(builder);
 }
 
-static void print_json(const zcmig_diagnosis *diagnosis)
+static void print_json(const zcmig_diagnosis *diagnosis, bool traced)
 {
     unsigned int n_paths;
     const struct zcmig_path *paths = zcmig_diagnosis_get_paths(diagnosis, &n_paths);
@@ -161,6 +269,9 @@ static void print_json(const zcmig_diagnosis *diagnosis)
         add_path(builder, &paths[i]);
     }
     json_builder_end_array(builder);
+    if (traced) {
+        add_trace(builder, diagnosis);
+    }
     json_builder_end_object(builder);
     g_autofree char *line = zc_report_json_line(builder);
     fputs(line, stdout);
@@ -199,6 +310,48 @@ static int exit_code(enum zcmig_verdict verdict)
     return ZC_EXIT_FAILED;
 }
 
+static bool read_options(const struct doctor_text *text, struct zcmig_doctor_options *options,
+                         GError **error)
+{
+    if (text->probe && !options->destination) {
+        g_set_error(error, ZCMIG_ERROR, ZCMIG_ERROR_USAGE, "--probe: allowed with DEST only");
+        return false;
+    }
+    if (text->duration && (options->destination || !text->trace)) {
+        g_set_error(error, ZCMIG_ERROR, ZCMIG_ERROR_USAGE,
+                    "--duration: allowed with --trace and without DEST only");
+        return false;
+    }
+    options->probe = text->probe;
+    options->trace = text->trace;
+    return zc_option_size(text->bandwidth, "--bandwidth", &options->bandwidth, error) &&
+           read_rtt(text->rtt, &options->rtt_ns, error) &&
+           zc_option_seconds(text->duration, "--duration", false, &options->trace_ms, error) &&
+           zc_option_seconds(text->stall_timeout, "--stall-timeout", false,
+                             &options->stall_timeout_ms, error);
+}
+
+/* A probe and a trace are ended in order by SIGINT and SIGTERM: nothing is left in the kernel. */
+static zcmig_diagnosis *run(struct zcmig_doctor_options *options, GError **error)
+{
+    sigset_t signals;
+
+    if (!options->probe && !options->trace) {
+        return zcmig_doctor_run(options, error);
+    }
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGHUP);
+    sigprocmask(SIG_BLOCK, &signals, NULL);
+    options->wake_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+    zcmig_diagnosis *diagnosis = zcmig_doctor_run(options, error);
+    if (options->wake_fd >= 0) {
+        close(options->wake_fd);
+    }
+    return diagnosis;
+}
+
 static int doctor(const struct doctor_text *text, const char *destination)
 {
     struct zcmig_doctor_options options;
@@ -208,19 +361,21 @@ static int doctor(const struct doctor_text *text, const char *destination)
 
     zcmig_doctor_options_init(&options);
     options.destination = destination;
-    if (zc_option_size(text->bandwidth, "--bandwidth", &options.bandwidth, &error) &&
-        read_rtt(text->rtt, &options.rtt_ns, &error)) {
-        diagnosis = zcmig_doctor_run(&options, &error);
+    if (read_options(text, &options, &error)) {
+        diagnosis = run(&options, &error);
     }
     if (!diagnosis) {
         return zc_cli_fail(usage.command, error);
     }
     if (text->json) {
-        print_json(diagnosis);
+        print_json(diagnosis, text->trace);
     } else {
         const struct zcmig_path *paths = zcmig_diagnosis_get_paths(diagnosis, &n_paths);
         for (unsigned int i = 0; i < n_paths; i++) {
             print_path(&paths[i], i);
+        }
+        if (text->trace) {
+            print_trace(diagnosis);
         }
     }
     return exit_code(zcmig_diagnosis_get_verdict(diagnosis));
@@ -235,6 +390,14 @@ int zc_cmd_doctor(int argc, char **argv)
           "What the link shall carry, for example 10G/s (default: the device's speed)", "RATE" },
         { "rtt", 0, 0, G_OPTION_ARG_STRING, &text.rtt,
           "Round trip to DEST in milliseconds, to say how much must be in flight", "MS" },
+        { "probe", 0, 0, G_OPTION_ARG_NONE, &text.probe,
+          "Send 2 MiB to DEST and read from the kernel what became of them", NULL },
+        { "trace", 0, 0, G_OPTION_ARG_NONE, &text.trace,
+          "Show where in the kernel pages are copied, during a probe or for a while (root)", NULL },
+        { "duration", 0, 0, G_OPTION_ARG_STRING, &text.duration,
+          "Without DEST: trace for so long (default: 10)", "SECONDS" },
+        { "stall-timeout", 0, 0, G_OPTION_ARG_STRING, &text.stall_timeout,
+          "Give a probe up when DEST takes nothing for so many seconds (default: 5)", "SECONDS" },
         { "json", 0, 0, G_OPTION_ARG_NONE, &text.json, "Print one JSON object", NULL },
         { NULL, 0, 0, 0, NULL, NULL, NULL },
     };
@@ -252,5 +415,7 @@ int zc_cmd_doctor(int argc, char **argv)
     }
     g_free(text.bandwidth);
     g_free(text.rtt);
+    g_free(text.stall_timeout);
+    g_free(text.duration);
     return code;
 }

@@ -45,9 +45,11 @@ struct send_text {
 };
 
 static const char *const zerocopy_names[] = { "off", "auto", "on", NULL };
-static const char *const engine_names[] = { "auto", "copy", "zerocopy", "io_uring", "splice", NULL };
+static const char *const engine_names[] = {
+    "auto", "copy", "zerocopy", "io_uring", "splice", NULL
+};
 static const char *const verify_names[] = { "off", "after", "before", NULL };
-static const char *const route_names[] = { "socket", "pull", NULL };
+static const char *const route_names[] = { "socket", "pull", "memfd", NULL };
 static const char *const tracker_names[] = { "auto", "scan", "fault", NULL };
 static const char *const policy_names[] = { "cancel", "switchover", NULL };
 
@@ -163,8 +165,8 @@ static void add_entries(GArray *into, struct send_text *text)
           "(default: after)",
           "MODE" },
         { "route", 0, 0, G_OPTION_ARG_STRING, &text->route,
-          "socket: pages cross the connections; pull: on this host, over unix:, the receiver "
-          "fetches them from this process (default: socket)",
+          "socket: pages cross the connections; on this host, over unix:, pull: the receiver "
+          "fetches them from this process, memfd: it gets the memory itself (default: socket)",
           "ROUTE" },
         { "max-bandwidth", 0, 0, G_OPTION_ARG_STRING, &text->max_bandwidth,
           "Bytes a second over all channels, for example 500M (default: no limit)", "RATE" },

@@ -17,9 +17,9 @@ static const struct zc_usage usage = {
     .arguments = "EXPECTED [GOT]",
     .summary = "Compares two states of RAM page by page and lists where they differ.",
     .details = "EXPECTED and GOT are each file:IMAGE, manifest:FILE (of zcmig digest -o),\n"
-               "dir:SNAPSHOT, or the path of any: a file that begins as a manifest does is read\n"
-               "as one.  Without GOT, EXPECTED is a snapshot: its pages as they are now against\n"
-               "their digests at arrival.\n"
+               "dir:SNAPSHOT, the path of any (a file that begins as a manifest does is read as\n"
+               "one), or the paused guest of a QEMU, qmp:SOCKET.  Without GOT, EXPECTED is a\n"
+               "snapshot: its pages as they are now against their digests at arrival.\n"
                "Exit code 3 if any page differs.\n",
     .n_arguments = 1,
     .n_optional = 1,
@@ -37,7 +37,7 @@ static zcmig_manifest *open_side(const char *argument, GError **error)
     return zcmig_manifest_new_from_source(source, 0, error);
 }
 
-static void print_json(char **argv, uint64_t pages, uint64_t wrong,
+static void print_json(char **argv, uint64_t pages, uint64_t unknown, uint64_t wrong,
                        const struct zcmig_mismatch *runs, unsigned int n_runs)
 {
     g_autoptr(JsonBuilder) builder = json_builder_new();
@@ -46,7 +46,10 @@ static void print_json(char **argv, uint64_t pages, uint64_t wrong,
     zc_report_add_text(builder, "command", usage.command);
     zc_report_add_text(builder, "expected", argv[1]);
     zc_report_add_text(builder, "got", argv[2]);
-    zc_report_add_count(builder, "verified-pages", pages);
+    zc_report_add_count(builder, "verified-pages", pages - unknown);
+    if (unknown) {
+        zc_report_add_count(builder, "unread-pages", unknown);
+    }
     zc_report_add_count(builder, "mismatched-pages", wrong);
     zc_report_add_mismatches(builder, runs, n_runs);
     json_builder_end_object(builder);
@@ -65,14 +68,19 @@ static int verify(char **argv, bool json)
     if (!got) {
         return zc_cli_fail(usage.command, error);
     }
+    uint64_t unknown = zcmig_manifest_get_uncompared_pages(expected, got);
     uint64_t pages = zcmig_manifest_get_pages(expected);
     uint64_t wrong = zcmig_manifest_compare(expected, got, &runs, &n_runs);
     if (json) {
-        print_json(argv, pages, wrong, runs, n_runs);
+        print_json(argv, pages, unknown, wrong, runs, n_runs);
     } else if (wrong) {
         zc_report_print_mismatches(runs, n_runs, stdout);
     } else {
-        printf("%" G_GUINT64_FORMAT " pages are the same\n", pages);
+        printf("%" G_GUINT64_FORMAT " pages are the same\n", pages - unknown);
+    }
+    if (unknown && !json) {
+        printf("%" G_GUINT64_FORMAT " pages were not compared, because QEMU's could not be read\n",
+               unknown);
     }
     if (!wrong) {
         return ZC_EXIT_DONE;

@@ -66,7 +66,7 @@ static double done_share(const struct zcmig_stats *stats)
     if (zc_report_live_is(stats) && stats->normal_pages) {
         share = 1 - (double)stats->live.remaining_bytes / (double)stats->total_bytes;
     }
-    return MIN(share, 1.0);
+    return stats->same_memory ? 1.0 : MIN(share, 1.0);
 }
 
 static char *format_left(const struct zcmig_stats *stats, double rate)

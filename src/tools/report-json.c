@@ -52,8 +52,7 @@ void zc_report_add_ram(JsonBuilder *builder, const struct zcmig_stats *stats, in
     uint64_t pages = stats->normal_pages + stats->zero_pages;
     uint64_t done_bytes = MIN(pages * ZC_REPORT_PAGE_BYTES, stats->total_bytes);
     bool is_live = zc_report_live_is(stats);
-    uint64_t remaining =
-        is_live ? stats->live.remaining_bytes : stats->total_bytes - done_bytes;
+    uint64_t remaining = is_live ? stats->live.remaining_bytes : stats->total_bytes - done_bytes;
 
     begin(builder, "ram");
     zc_report_add_count(builder, "total", stats->total_bytes);
@@ -161,6 +160,10 @@ static void add_verify(JsonBuilder *builder, const struct zc_report *report)
     zc_report_add_count(builder, "verified-pages", report->stats->verified_pages);
     zc_report_add_count(builder, "mismatched-pages", report->stats->mismatched_pages);
     add_ms(builder, "time", report->stats->verify_ns);
+    if (report->stats->route == ZCMIG_ROUTE_MEMFD) {
+        json_builder_set_member_name(builder, "same-memory");
+        json_builder_add_boolean_value(builder, report->stats->same_memory);
+    }
     zc_report_add_mismatches(builder, report->mismatches, report->n_mismatches);
     json_builder_end_object(builder);
 }

@@ -152,7 +152,9 @@ void zc_report_live_add_ram(JsonBuilder *builder, const struct zcmig_live_stats 
 
 void zc_report_live_add_estimate(JsonBuilder *builder, const struct zcmig_live_stats *live)
 {
-    int64_t estimate_ns = last_iteration(live).estimate_ns;
+    int64_t estimate_ns = live->n_kept == 0 && live->downtime.actual_ns
+                              ? live->downtime.estimate_ns /* without any, by the route memfd */
+                              : last_iteration(live).estimate_ns;
 
     if (estimate_ns < INT64_MAX) {
         add_ms(builder, "expected-downtime", estimate_ns);

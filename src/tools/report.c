@@ -60,10 +60,10 @@ const char *zc_report_peer(const struct zcmig_stats *stats)
     return stats->peer_is_zcmig ? "zcmig" : stats->wire_bytes ? "qemu" : "none";
 }
 
-/* "836 MiB/s"; "-" when it took no time. */
+/* "836 MiB/s"; "-" when it took no time, or nothing moved. */
 static char *format_rate(uint64_t bytes, int64_t ns)
 {
-    if (ns <= 0) {
+    if (ns <= 0 || bytes == 0) {
         return g_strdup("-");
     }
     g_autofree char *size = zc_size_format((uint64_t)((double)bytes * NS_PER_S / (double)ns));
@@ -229,6 +229,9 @@ static void print_verification(const struct zc_report *report, FILE *file)
     } else if (stats->verified_pages) {
         fprintf(file, "  %-14s %" G_GUINT64_FORMAT " pages arrived as they were sent, %.1f ms\n",
                 "verification", stats->verified_pages, (double)stats->verify_ns / NS_PER_MS);
+    } else if (stats->same_memory) {
+        fprintf(file, "  %-14s both ends map the same memory; no page was compared\n",
+                "verification");
     } else {
         fprintf(file, "  %-14s none was made\n", "verification");
     }

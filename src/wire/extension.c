@@ -12,6 +12,7 @@
 
 #define DIGEST_BYTES 8u
 #define BASE_BYTES 8u
+#define IDENTITY_BYTES 16u
 #define TEXT_MAX (ZC_EXTENSION_TEXT_BYTES - 1)
 /* A multifd channel's id is one byte. */
 #define CHANNELS_MAX 256u
@@ -71,6 +72,15 @@ void zc_extension_put(GByteArray *out, const struct zc_extension *message)
         zc_append_u64(out, message->observed.writes);
         zc_append_u64(out, message->observed.gap_ns);
         return;
+    case ZC_EXTENSION_MEMORY:
+    case ZC_EXTENSION_MAPPED:
+        g_assert(message->memory.n_blocks >= 1 &&
+                 message->memory.n_blocks <= ZC_EXTENSION_MEMORY_MAX);
+        for (uint32_t i = 0; i < message->memory.n_blocks; i++) {
+            zc_append_u64(out, message->memory.blocks[i].device);
+            zc_append_u64(out, message->memory.blocks[i].inode);
+        }
+        return;
     }
     g_assert_not_reached();
 }
@@ -124,10 +134,10 @@ static bool decode_session(struct zc_cursor *cursor, struct zc_extension *out, G
                         "extension SESSION: got %u for a live guest, allowed are 0 and 1", live);
     }
     out->session.live = live;
-    if (out->session.route > ZC_SESSION_ROUTE_PULL) {
+    if (out->session.route > ZC_SESSION_ROUTE_MEMFD) {
         return zc_error(error, ZCMIG_ERROR_PROTOCOL,
                         "extension SESSION: got route %u, allowed are 0 to %d", out->session.route,
-                        ZC_SESSION_ROUTE_PULL);
+                        ZC_SESSION_ROUTE_MEMFD);
     }
     return decode_bases(cursor, out, error);
 }
@@ -228,6 +238,25 @@ static bool decode_observed(struct zc_cursor *cursor, struct zc_extension *out, 
     return true;
 }
 
+/* As many as there are bytes. */
+static bool decode_memory(struct zc_cursor *cursor, struct zc_extension *out, const char *what,
+                          GError **error)
+{
+    size_t n = cursor->left / IDENTITY_BYTES;
+
+    if (n < 1 || n > ZC_EXTENSION_MEMORY_MAX) {
+        return zc_error(error, ZCMIG_ERROR_PROTOCOL,
+                        "extension %s: got memory of %zu blocks, allowed are 1 to %d", what, n,
+                        ZC_EXTENSION_MEMORY_MAX);
+    }
+    out->memory.n_blocks = (uint32_t)n;
+    for (size_t i = 0; i < n; i++) {
+        zc_cursor_u64(cursor, &out->memory.blocks[i].device);
+        zc_cursor_u64(cursor, &out->memory.blocks[i].inode);
+    }
+    return true;
+}
+
 static bool decode_fields(struct zc_cursor *cursor, struct zc_extension *out, uint8_t type,
                           GError **error)
 {
@@ -249,10 +278,14 @@ static bool decode_fields(struct zc_cursor *cursor, struct zc_extension *out, ui
         return true;
     case ZC_EXTENSION_OBSERVED:
         return decode_observed(cursor, out, error);
+    case ZC_EXTENSION_MEMORY:
+        return decode_memory(cursor, out, "MEMORY", error);
+    case ZC_EXTENSION_MAPPED:
+        return decode_memory(cursor, out, "MAPPED", error);
     default:
         return zc_error(error, ZCMIG_ERROR_PROTOCOL,
                         "extension: got message type %u, allowed are %d to %d", type,
-                        ZC_EXTENSION_SESSION, ZC_EXTENSION_OBSERVED);
+                        ZC_EXTENSION_SESSION, ZC_EXTENSION_MAPPED);
     }
 }
 

@@ -23,6 +23,12 @@
  *     RUN                              -->
  *                                      <--    SHUT 0     the guest runs there
  *
+ * By the route memfd the memory itself changes hands, before that:
+ *
+ *     SESSION, MEMORY + descriptors    -->
+ *     RAM START                        -->
+ *                                      <--    MAPPED
+ *
  * Forward, an extension message is a command of number ZC_EXTENSION_COMMAND;
  * backward, a return-path message of type ZC_RETURN_EXTENSION.  Both carry one
  * struct zc_extension, big-endian, its first byte the type.
@@ -52,6 +58,8 @@ enum zc_extension_type {
     ZC_EXTENSION_READY = 6,        /* backward: the guest could run here; it waits for RUN */
     ZC_EXTENSION_RUN = 7,          /* forward: run it; the source never will again */
     ZC_EXTENSION_OBSERVED = 8,     /* backward: what the guest noticed of its move */
+    ZC_EXTENSION_MEMORY = 9,  /* forward, its descriptors with it (SCM_RIGHTS): the RAM itself */
+    ZC_EXTENSION_MAPPED = 10, /* backward: what the destination mapped of these */
 };
 
 enum zc_verify_mode {
@@ -64,9 +72,17 @@ enum zc_verify_mode {
 enum zc_session_route {
     ZC_SESSION_ROUTE_SOCKET = 0, /* behind their packet's header */
     ZC_SESSION_ROUTE_PULL = 1,   /* the destination fetches them from the source's process */
+    ZC_SESSION_ROUTE_MEMFD = 2,  /* not at all: the destination maps the source's own memory */
 };
 
 #define ZC_EXTENSION_BASES_MAX 1024 /* RAM blocks: as many as a session may have */
+#define ZC_EXTENSION_MEMORY_MAX 32  /* RAM blocks by the route memfd: descriptors in one message */
+
+/* Which memory a mapping is of: what the kernel tells of it at both ends. */
+struct zc_memory_identity {
+    uint64_t device;
+    uint64_t inode;
+};
 
 struct zc_extension {
     enum zc_extension_type type;
@@ -109,6 +125,10 @@ struct zc_extension {
             uint64_t writes; /* by the guest, in all its life */
             uint64_t gap_ns; /* longest time that a writer of it was stopped; 0: not known */
         } observed;
+        struct { /* of MEMORY and MAPPED: of each RAM block, in their order */
+            uint32_t n_blocks;
+            struct zc_memory_identity blocks[ZC_EXTENSION_MEMORY_MAX];
+        } memory;
     };
 };
 

@@ -29,6 +29,11 @@ struct zc_stream_decoder *zc_stream_decoder_new(const struct zc_stream_limits *l
     return decoder;
 }
 
+void zc_stream_decoder_allow_ram(struct zc_stream_decoder *decoder, uint64_t bytes)
+{
+    decoder->limits.ram_bytes = bytes;
+}
+
 void zc_stream_decoder_free(struct zc_stream_decoder *decoder)
 {
     if (decoder) {

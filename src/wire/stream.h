@@ -117,6 +117,8 @@ enum zc_stream_result {
 
 /* Allocates room for @limits->blocks blocks, and nothing later on. */
 struct zc_stream_decoder *zc_stream_decoder_new(const struct zc_stream_limits *limits);
+/* Before RAM is announced: so much of it is allowed from now on. */
+void zc_stream_decoder_allow_ram(struct zc_stream_decoder *decoder, uint64_t bytes);
 void zc_stream_decoder_free(struct zc_stream_decoder *decoder); /* accepts NULL */
 
 /*

@@ -44,7 +44,12 @@ static const struct zcmig_finding findings[] = {
 };
 
 static struct zcmig_path paths[] = {
-    { .destination = "", .address = "", .device = "eth0", .findings = findings, .n_findings = 2 },
+    { .destination = "",
+      .address = "",
+      .device = "eth0",
+      .findings = findings,
+      .n_findings = 2,
+      .probe = { .calls = 64, .completed = 64, .copied_min = 1, .copied_max = 2, .trouble = "" } },
     { .destination = "",
       .address = "",
       .device = "eth1",
@@ -66,7 +71,7 @@ const char *zcmig_effect_name(enum zcmig_effect effect)
 
 void zcmig_doctor_options_init(struct zcmig_doctor_options *options)
 {
-    *options = (struct zcmig_doctor_options){ 0 };
+    *options = (struct zcmig_doctor_options){ .trace_ms = 10000, .stall_timeout_ms = 5000 };
 }
 
 zcmig_diagnosis *zcmig_doctor_run(const struct zcmig_doctor_options *options, GError **error)
@@ -75,14 +80,17 @@ zcmig_diagnosis *zcmig_doctor_run(const struct zcmig_doctor_options *options, GE
 
     if (g_getenv("ZC_FAKE_ECHO")) {
         fprintf(stderr,
-                "destination=%s bandwidth=%" G_GUINT64_FORMAT " rtt_ns=%" G_GINT64_FORMAT "\n",
+                "destination=%s bandwidth=%" G_GUINT64_FORMAT " rtt_ns=%" G_GINT64_FORMAT
+                " probe=%d trace=%d trace_ms=%" G_GINT64_FORMAT " stall_ms=%" G_GINT64_FORMAT "\n",
                 options->destination ? options->destination : "(none)", options->bandwidth,
-                options->rtt_ns);
+                options->rtt_ns, options->probe, options->trace, options->trace_ms,
+                options->stall_timeout_ms);
     }
     for (unsigned int i = 0; i < G_N_ELEMENTS(outcomes); i++) {
         if (g_strcmp0(g_getenv("ZC_FAKE"), outcomes[i]) == 0) {
             zcmig_diagnosis *diagnosis = g_new0(zcmig_diagnosis, 1);
             diagnosis->verdict = paths[0].verdict = (enum zcmig_verdict)i;
+            paths[0].probed = options->probe;
             return diagnosis;
         }
     }
@@ -106,4 +114,31 @@ const struct zcmig_path *zcmig_diagnosis_get_paths(const zcmig_diagnosis *diagno
     (void)diagnosis;
     *n_out = G_N_ELEMENTS(paths);
     return paths;
+}
+
+bool zcmig_diagnosis_get_releases(const zcmig_diagnosis *diagnosis, uint64_t *copied_out,
+                                  uint64_t *not_copied_out)
+{
+    (void)diagnosis;
+    *copied_out = 7;
+    *not_copied_out = 5;
+    return true;
+}
+
+const struct zcmig_stack *zcmig_diagnosis_get_stacks(const zcmig_diagnosis *diagnosis,
+                                                     unsigned int *n_out)
+{
+    static const char *const by_send[] = { "skb_copy_ubufs", "dev_queue_xmit_nit", "sendmsg",
+                                           NULL };
+    static const char *const by_ack[] = { "skb_copy_ubufs", "dev_queue_xmit_nit", "tcp_ack", NULL };
+    static const char *const by_whom[] = { "skb_copy_ubufs", "mystery", NULL };
+    static const struct zcmig_stack stacks[] = {
+        { "copy", 4, "packet-tap", "a tap", by_send },
+        { "copy", 3, "packet-tap", "a tap", by_ack },
+        { "copy", 2, "", "", by_whom },
+    };
+
+    (void)diagnosis;
+    *n_out = G_N_ELEMENTS(stacks);
+    return stacks;
 }

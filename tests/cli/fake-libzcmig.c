@@ -10,6 +10,7 @@
  *     wait        runs until it is cancelled, and says "running" on stderr once it can be
  *     deaf        the same, but cancelling does nothing
  *     live        completes the move of a live guest
+ *     partial     manifests are of a QEMU's guest, and of some pages nothing is known
  *
  * With $ZC_FAKE_ECHO the options that arrived are printed on stderr.
  */
@@ -341,6 +342,25 @@ uint64_t zcmig_manifest_get_zero_pages(const zcmig_manifest *manifest)
 {
     (void)manifest;
     return 250;
+}
+
+uint64_t zcmig_manifest_get_unknown_pages(const zcmig_manifest *manifest)
+{
+    (void)manifest;
+    return scenario_is("partial") ? 3 : 0;
+}
+
+uint64_t zcmig_manifest_get_uncompared_pages(const zcmig_manifest *expected,
+                                             const zcmig_manifest *got)
+{
+    (void)got;
+    return zcmig_manifest_get_unknown_pages(expected);
+}
+
+const char *zcmig_manifest_get_way(const zcmig_manifest *manifest)
+{
+    (void)manifest;
+    return scenario_is("partial") ? "process memory of 7 (1 block); not read: pc.rom" : "";
 }
 
 char *zcmig_manifest_get_summary(const zcmig_manifest *manifest)

@@ -315,7 +315,19 @@ static void write_extensions(void)
     message = (struct zc_extension){ .type = ZC_EXTENSION_OBSERVED,
                                      .observed = { .writes = 1234, .gap_ns = 29000000 } };
     write_extension("observed", &message);
-    write_seed("extension", "bad-type", RAW("\11"));
+    message =
+        (struct zc_extension){ .type = ZC_EXTENSION_MEMORY,
+                               .memory = { .n_blocks = 2, .blocks = { { 1, 2 }, { 3, 4 } } } };
+    write_extension("memory", &message);
+    message.type = ZC_EXTENSION_MAPPED;
+    write_extension("mapped", &message);
+    message = (struct zc_extension){
+        .type = ZC_EXTENSION_SESSION,
+        .session = { .live = true, .route = ZC_SESSION_ROUTE_MEMFD },
+    };
+    write_extension("session-memfd", &message);
+    write_seed("extension", "bad-type", RAW("\177"));
+    write_seed("extension", "bad-memory", RAW("\11short"));
     write_seed("extension", "bad-empty", RAW(""));
     write_seed("extension", "bad-session", RAW("\1short"));
     write_seed("extension", "bad-verify", RAW("\1aaaaaaaaaaaaaaaa\0\1\3\0\0\0\0\0\0\0\0\0\0"));

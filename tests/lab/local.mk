@@ -1,11 +1,17 @@
 # guest kernels and rigs in which zero-copy really happens; "make lab" runs every case on every kernel
 check_PROGRAMS += tests/lab/zcprobe
 tests_lab_zcprobe_CPPFLAGS = $(AM_CPPFLAGS)
-tests_lab_zcprobe_LDADD = src/doctor/libdoctor.la src/base/libbase.la
+tests_lab_zcprobe_LDADD = src/doctor/libdoctor.la src/send/libsend.la \
+	src/net/libnet.la src/base/libbase.la
+
+check_PROGRAMS += tests/lab/vsock-channel
+tests_lab_vsock_channel_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
+tests_lab_vsock_channel_LDADD = tests/lib/libnetns.la src/send/libsend.la src/net/libnet.la src/base/libbase.la
 
 dist_check_SCRIPTS += tests/lab/run tests/lab/fetch-kernel tests/lab/make-initramfs
 EXTRA_DIST += tests/lab/init tests/lab/guest-functions.sh \
 	tests/lab/cases/clean-path.sh \
+	tests/lab/cases/doctor-trace.sh \
 	tests/lab/cases/features-off.sh \
 	tests/lab/cases/harmless-taps.sh \
 	tests/lab/cases/memlock.sh \
@@ -14,6 +20,8 @@ EXTRA_DIST += tests/lab/init tests/lab/guest-functions.sh \
 	tests/lab/cases/tap.sh \
 	tests/lab/cases/tap-below.sh \
 	tests/lab/cases/tap-in-other-netns.sh \
+	tests/lab/cases/registered.sh \
+	tests/lab/cases/vsock.sh \
 	tests/lab/cases/zcmig-doctor.sh
 
 # The short form: one boot.

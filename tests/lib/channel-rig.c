@@ -85,6 +85,13 @@ int rig_send(struct rig *rig, unsigned int pages, int64_t ms)
     return rig_send_runs(rig, 1344, &run, 1, zc_deadline_after(rig->fake->now_ns, ms));
 }
 
+void rig_send_ok(struct rig *rig, unsigned int packets, unsigned int pages)
+{
+    for (unsigned int i = 0; i < packets; i++) {
+        ck_assert_int_eq(rig_send(rig, pages, 10000), 0);
+    }
+}
+
 int rig_drain(struct rig *rig, int64_t ms)
 {
     return zc_channel_drain(rig->channel, zc_deadline_after(rig->fake->now_ns, ms));
@@ -132,4 +139,11 @@ void rig_check(struct rig *rig)
     ck_assert_uint_eq(counters.enobufs_optmem + counters.enobufs_memlock,
                       truth->enobufs_optmem + truth->enobufs_memlock);
     ck_assert_uint_eq(rig->budget.held_pages, 0);
+}
+
+void rig_finish(struct rig *rig)
+{
+    ck_assert_int_eq(rig_drain(rig, 10000), 0);
+    rig_check(rig);
+    rig_clear(rig);
 }

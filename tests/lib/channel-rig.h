@@ -40,9 +40,15 @@ int rig_send_runs(struct rig *rig, size_t header_bytes, const struct iovec *runs
 int rig_send(struct rig *rig, unsigned int pages, int64_t ms);
 int rig_drain(struct rig *rig, int64_t ms);
 
+/* Packets that must go out within ten seconds each. */
+void rig_send_ok(struct rig *rig, unsigned int packets, unsigned int pages);
+
 struct zc_channel_counters rig_counters(struct rig *rig);
 
 /* After a drain: the peer has it all, the counters agree with the truth, nothing is held. */
 void rig_check(struct rig *rig);
+
+/* Drains, checks and clears. */
+void rig_finish(struct rig *rig);
 
 #endif

@@ -17,7 +17,16 @@
 #define RECORD_BYTES_MAX (512u * 1024)
 #define RECORD_OPTMEM 832u
 #define RECORD_OPTMEM_ASKED 576u
+#ifndef SOL_VSOCK
+#define SOL_VSOCK 287 /* Linux 6.7 */
+#endif
+#ifndef VSOCK_RECVERR
+#define VSOCK_RECVERR 1
+#endif
+
 #define SYSCALL_NS 1000
+#define VSOCK_CALL_BYTES_MAX (64u * 1024)
+#define VSOCK_CALL_PAGES_MAX 17u
 /* System calls that may get nowhere in a row before it is called spinning. */
 #define IDLE_CALLS_MAX 64
 
@@ -37,8 +46,9 @@ struct piece {
 
 /* The kernel's ubuf_info: one or more calls that complete together. */
 struct record {
-    uint32_t first;
-    uint32_t calls;
+    uint32_t first; /* serial number */
+    uint32_t calls; /* serial numbers; on AF_VSOCK one of several that a call may have */
+    uint64_t vsock_call;
     uint64_t bytes;
     uint64_t pages;
     unsigned int segments_left;
@@ -112,6 +122,27 @@ void fake_kernel_inject_note(struct fake_kernel *fake, uint32_t lo, uint32_t hi,
     fake->optmem_used += RECORD_OPTMEM; /* given back when it is read */
 }
 
+static void give_late_optmem(struct fake_kernel *fake)
+{
+    if (fake->now_ns >= fake->optmem_late_ns) {
+        fake->optmem_used -= fake->optmem_late;
+        fake->optmem_late = 0;
+        fake->optmem_late_ns = INT64_MAX;
+    }
+}
+
+static void count_noted(struct fake_kernel *fake, const struct record *record)
+{
+    fake->truth.noted_ids += record->calls;
+    if (fake->options.domain != AF_VSOCK) {
+        fake->truth.noted_calls += record->calls;
+        fake->truth.copied_calls += record->copied ? record->calls : 0;
+    } else if (record->copied) {
+        fake->truth.copied_calls += g_hash_table_add(
+            fake->copied_vsock_calls, GSIZE_TO_POINTER((gsize)record->vsock_call));
+    }
+}
+
 static void complete(struct fake_kernel *fake, struct record *record)
 {
     uint32_t hi = record->first + record->calls - 1;
@@ -126,11 +157,12 @@ static void complete(struct fake_kernel *fake, struct record *record)
         return;
     }
     fake->locked_pages -= record->pages;
-    fake->truth.noted_calls += record->calls;
-    fake->truth.copied_calls += record->copied ? record->calls : 0;
+    count_noted(fake, record);
     fake->truth.notes_queued++;
     if (merge_note(fake, record->first, hi)) {
-        fake->optmem_used -= RECORD_OPTMEM;
+        fake->optmem_late += RECORD_OPTMEM;
+        fake->optmem_late_ns = fake->now_ns + fake->options.merge_delay_ns;
+        give_late_optmem(fake);
     } else {
         queue_error(fake, &(struct error_message){
                               .lo = record->first, .hi = hi, .copied = record->copied });
@@ -208,7 +240,7 @@ static int64_t next_event_ns(struct fake_kernel *fake)
     if (record) {
         at = MIN(at, record->note_ns);
     }
-    return at;
+    return MIN(at, fake->optmem_late_ns);
 }
 
 static void advance_to(struct fake_kernel *fake, int64_t to_ns)
@@ -218,7 +250,9 @@ static void advance_to(struct fake_kernel *fake, int64_t to_ns)
     while (at <= to_ns) {
         struct record *record = next_note(fake);
         fake->now_ns = MAX(fake->now_ns, at);
-        if (record && record->note_ns == at) {
+        if (fake->optmem_late_ns == at) {
+            give_late_optmem(fake);
+        } else if (record && record->note_ns == at) {
             complete(fake, record);
         } else {
             acknowledge(fake);
@@ -251,7 +285,7 @@ static struct record *joinable_record(struct fake_kernel *fake, size_t bytes)
 {
     struct segment *last = g_queue_peek_tail(&fake->segments);
 
-    if (!last || !last->record || last->record->spliced || last->start_ns <= fake->now_ns ||
+    if (fake->options.domain == AF_VSOCK || !last || !last->record || last->record->spliced || last->start_ns <= fake->now_ns ||
         last->record->bytes + bytes > RECORD_BYTES_MAX) {
         return NULL;
     }
@@ -325,10 +359,63 @@ static void queue_bytes(struct fake_kernel *fake, const struct msghdr *msg, size
     }
 }
 
+/* The call that makes one skb of what credit there is, and another of what comes meanwhile. */
+static size_t send_by_vsock(struct fake_kernel *fake, const struct msghdr *msg, size_t bytes,
+                          struct record *record)
+{
+    unsigned int ids = MAX(fake->options.ids_per_call, 1);
+    const struct fake_truth before = fake->truth;
+    struct iovec rest[256];
+    struct msghdr part_msg = { .msg_iov = rest };
+    size_t taken = 0;
+    bool joined;
+
+    FAKE_CHECK(msg->msg_iovlen <= G_N_ELEMENTS(rest), "%zu iovecs", (size_t)msg->msg_iovlen);
+    memcpy(rest, msg->msg_iov, msg->msg_iovlen * sizeof(*rest));
+    for (unsigned int left = 1 + (unsigned int)g_rand_int_range(fake->rand, 0, (gint32)ids);
+         record && taken < bytes; left--) {
+        size_t part = bytes - taken;
+        if (left > 1) {
+            part = 1 + (size_t)(g_rand_double(fake->rand) * (double)(part - 1));
+        }
+        record->calls = 1;
+        record->vsock_call = fake->truth.calls;
+        record->bytes = part;
+        record->segments_left = 1;
+        fake->next_serial++;
+        queue_bytes(fake, &part_msg, part, record);
+        taken += part;
+        for (; part > 0; part_msg.msg_iov += part_msg.msg_iov->iov_len == 0) {
+            size_t step = MIN(part, part_msg.msg_iov->iov_len);
+            part_msg.msg_iov->iov_base = (uint8_t *)part_msg.msg_iov->iov_base + step;
+            part_msg.msg_iov->iov_len -= step;
+            part -= step;
+        }
+        record = taken < bytes ? charge(fake, bytes - taken, &joined) : NULL;
+    }
+    fake->truth.enobufs_optmem = before.enobufs_optmem; /* such a refusal only makes a call short */
+    fake->truth.enobufs_memlock = before.enobufs_memlock;
+    return taken;
+}
+
+static void check_vsock_call(const struct msghdr *msg)
+{
+    size_t bytes = 0, pages = 0;
+
+    for (size_t i = 0; i < msg->msg_iovlen; i++) {
+        const struct iovec *iov = &msg->msg_iov[i];
+        bytes += iov->iov_len;
+        pages += ((uintptr_t)iov->iov_base % 4096 + iov->iov_len + 4095) / 4096;
+    }
+    FAKE_CHECK(bytes <= VSOCK_CALL_BYTES_MAX, "a call of %zu bytes: not all of it is noted", bytes);
+    FAKE_CHECK(pages <= VSOCK_CALL_PAGES_MAX, "a call of %zu pages does not fit an skb", pages);
+}
+
 static ssize_t fake_sendmsg(void *ctx, int fd, const struct msghdr *msg, int flags)
 {
     struct fake_kernel *fake = ctx;
     bool zerocopy = (flags & MSG_ZEROCOPY) && fake->zerocopy;
+    bool vsock = fake->options.domain == AF_VSOCK;
     struct record *record = NULL;
     bool joined = false;
     size_t bytes = 0;
@@ -346,9 +433,12 @@ static ssize_t fake_sendmsg(void *ctx, int fd, const struct msghdr *msg, int fla
         bytes += msg->msg_iov[i].iov_len;
     }
     if (zerocopy) {
+        if (vsock) {
+            check_vsock_call(msg);
+        }
         record = charge(fake, bytes, &joined);
         if (!record) {
-            return -ENOBUFS;
+            return vsock ? -ENOMEM : -ENOBUFS;
         }
     }
     uint64_t space = fake->options.sndbuf_bytes - MIN(fake->queued_bytes, fake->options.sndbuf_bytes);
@@ -360,6 +450,11 @@ static ssize_t fake_sendmsg(void *ctx, int fd, const struct msghdr *msg, int fla
     if (chance(fake, fake->options.short_percent)) {
         bytes = 1 + (size_t)(g_rand_double(fake->rand) * (double)(bytes - 1));
     }
+    fake->idle_calls = 0;
+    if (record && vsock) {
+        fake->truth.calls++;
+        return (ssize_t)send_by_vsock(fake, msg, bytes, record);
+    }
     if (record) {
         record->calls++;
         record->bytes += bytes;
@@ -370,7 +465,6 @@ static ssize_t fake_sendmsg(void *ctx, int fd, const struct msghdr *msg, int fla
         fake->truth.plain_calls++;
     }
     queue_bytes(fake, msg, bytes, record);
-    fake->idle_calls = 0;
     return (ssize_t)bytes;
 }
 
@@ -541,8 +635,12 @@ static ssize_t fake_recvmsg(void *ctx, int fd, struct msghdr *msg, int flags)
     } else {
         fake->optmem_used -= RECORD_OPTMEM;
     }
-    put_error(msg, &used, v6 ? SOL_IPV6 : SOL_IP, v6 ? IPV6_RECVERR : IP_RECVERR, &error,
-              v6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in));
+    if (fake->options.domain == AF_VSOCK) {
+        put_error(msg, &used, SOL_VSOCK, VSOCK_RECVERR, &error, 0);
+    } else {
+        put_error(msg, &used, v6 ? SOL_IPV6 : SOL_IP, v6 ? IPV6_RECVERR : IP_RECVERR, &error,
+                  v6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in));
+    }
     msg->msg_controllen = used;
     g_free(message);
     return 0;
@@ -581,6 +679,7 @@ static int fake_poll(void *ctx, struct pollfd *fds, nfds_t n_fds, int timeout_ms
     struct fake_kernel *fake = ctx;
 
     enter(fake);
+    int64_t begin = fake->now_ns;
     int64_t end = timeout_ms < 0 ? INT64_MAX : fake->now_ns + timeout_ms * ZC_NS_PER_MS;
     for (;;) {
         int ready = poll_now(fake, fds, n_fds);
@@ -592,10 +691,10 @@ static int fake_poll(void *ctx, struct pollfd *fds, nfds_t n_fds, int timeout_ms
             until = MIN(until, fake->wake_at_ns);
         }
         FAKE_CHECK(until != INT64_MAX, "poll without end: nothing will ever happen");
-        if (until - fake->now_ns >= ZC_NS_PER_MS) {
+        advance_to(fake, until);
+        if (fake->now_ns - begin >= ZC_NS_PER_MS) {
             fake->idle_calls = 0; /* it slept */
         }
-        advance_to(fake, until);
     }
 }
 
@@ -640,8 +739,7 @@ static int fake_setsockopt(void *ctx, int fd, int level, int name, const void *v
     if (level != SOL_SOCKET || name != SO_ZEROCOPY || fake->options.no_zerocopy) {
         return -EOPNOTSUPP;
     }
-    FAKE_CHECK(fake->options.domain != AF_UNIX && fake->options.domain != AF_VSOCK,
-                  "SO_ZEROCOPY on a socket that must not be asked");
+    FAKE_CHECK(fake->options.domain != AF_UNIX, "SO_ZEROCOPY on a socket that must not be asked");
     fake->zerocopy = true;
     return 0;
 }
@@ -674,6 +772,8 @@ struct fake_kernel *fake_kernel_new(const struct fake_options *options)
     fake->stream = g_byte_array_new();
     fake->next_serial = options->first_serial;
     fake->wake_at_ns = INT64_MAX;
+    fake->optmem_late_ns = INT64_MAX;
+    fake->copied_vsock_calls = g_hash_table_new(NULL, NULL);
     fake->now_ns = ZC_NS_PER_S;
     return fake;
 }
@@ -683,6 +783,7 @@ void fake_kernel_free(struct fake_kernel *fake)
     g_queue_clear_full(&fake->segments, g_free);
     g_queue_clear_full(&fake->records, (GDestroyNotify)record_free);
     g_queue_clear_full(&fake->errors, g_free);
+    g_hash_table_unref(fake->copied_vsock_calls);
     g_byte_array_unref(fake->stream);
     g_rand_free(fake->rand);
     g_free(fake);

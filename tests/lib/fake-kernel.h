@@ -9,6 +9,8 @@
  *    of 512 KiB at most; a record holds 832 bytes of option memory until its note is read or
  *    merged, a call size/4096 + 2 pages of locked memory until it is complete
  *  - a call that is turned away with EAGAIN after it joined a record leaves its pages charged
+ *  - AF_VSOCK: a call takes a number for each time that credit is found, none is shared, each is
+ *    noted for itself; what a call fails of when a limit is reached is -ENOMEM
  *  - a note is merged with the last one on the queue when it continues it, whatever its COPIED bit
  *
  * What makes mistakes visible: the bytes of a zero-copy call are read from the caller's memory when
@@ -41,6 +43,8 @@ struct fake_options {
     uint64_t sndbuf_bytes;
     uint64_t memlock_pages;     /* FAKE_NEVER: unlimited */
     uint64_t optmem_bytes;
+    unsigned int ids_per_call;  /* at most, of AF_VSOCK; 0: one */
+    int64_t merge_delay_ns;     /* until the option memory of a merged note is given back */
     unsigned int pipe_pages;    /* 0: there are no pipes to be had */
     int64_t ns_per_kib;         /* how fast the peer reads */
     int64_t note_delay_ns;      /* a note comes up to this long after the peer's ACK */
@@ -62,7 +66,8 @@ struct fake_truth {
     uint64_t plain_calls;
     uint64_t splices;
     uint64_t noted_calls;
-    uint64_t copied_calls; /* of them */
+    uint64_t copied_calls; /* of them, in part at least */
+    uint64_t noted_ids;    /* the same as noted_calls but on AF_VSOCK */
     uint64_t notes_queued;
     uint64_t enobufs_optmem;
     uint64_t enobufs_memlock;
@@ -87,6 +92,9 @@ struct fake_kernel {
     uint64_t read_bytes; /* by the peer */
     uint64_t locked_pages;
     uint64_t optmem_used;
+    uint64_t optmem_late; /* of it: given back at optmem_late_ns */
+    int64_t optmem_late_ns;
+    GHashTable *copied_vsock_calls;
     int64_t link_free_ns;
     int64_t last_note_ns;
     int socket_error;

@@ -8,6 +8,7 @@ ZC_TEST_NETNS = \
 	tests/netns/channel-every-engine-delivers \
 	tests/netns/channel-knows-who-copied \
 	tests/netns/channel-memory-lives-until-noted \
+	tests/netns/channel-registers-what-is-sent-again \
 	tests/netns/channel-stalled-peer-times-out \
 	tests/netns/channel-unprivileged-memlock
 check_PROGRAMS += $(ZC_TEST_NETNS)
@@ -23,6 +24,8 @@ tests_netns_channel_knows_who_copied_CPPFLAGS = $(ZC_TEST_NETNS_CPPFLAGS)
 tests_netns_channel_knows_who_copied_LDADD = $(ZC_TEST_NETNS_LIBS)
 tests_netns_channel_memory_lives_until_noted_CPPFLAGS = $(ZC_TEST_NETNS_CPPFLAGS)
 tests_netns_channel_memory_lives_until_noted_LDADD = $(ZC_TEST_NETNS_LIBS)
+tests_netns_channel_registers_what_is_sent_again_CPPFLAGS = $(ZC_TEST_NETNS_CPPFLAGS)
+tests_netns_channel_registers_what_is_sent_again_LDADD = $(ZC_TEST_NETNS_LIBS)
 tests_netns_channel_stalled_peer_times_out_CPPFLAGS = $(ZC_TEST_NETNS_CPPFLAGS)
 tests_netns_channel_stalled_peer_times_out_LDADD = $(ZC_TEST_NETNS_LIBS)
 tests_netns_channel_unprivileged_memlock_CPPFLAGS = $(ZC_TEST_NETNS_CPPFLAGS)

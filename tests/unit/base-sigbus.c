@@ -23,7 +23,7 @@ START_TEST(a_vanished_page_reads_as_zero_and_is_remembered)
 {
     int fd = make_file(4 * PAGE);
     volatile char *at = mmap(NULL, 4 * PAGE, PROT_READ, MAP_SHARED, fd, 0);
-    int guard = zc_sigbus_guard((void *)at, 4 * PAGE, PAGE);
+    int guard = zc_sigbus_guard((void *)at, 4 * PAGE, PAGE, PROT_READ);
 
     ck_assert_int_ge(guard, 0);
     ck_assert_int_eq(pwrite(fd, "x", 1, 0), 1);
@@ -42,7 +42,8 @@ END_TEST
 START_TEST(a_fault_elsewhere_still_kills)
 {
     int fd = make_file(PAGE);
-    int guard = zc_sigbus_guard(mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0), PAGE, PAGE);
+    int guard =
+        zc_sigbus_guard(mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0), PAGE, PAGE, PROT_READ);
     volatile char *other = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0);
 
     ck_assert_int_ge(guard, 0);
@@ -58,12 +59,12 @@ START_TEST(guards_run_out_and_come_back)
     int guards[ZC_SIGBUS_GUARDS_MAX];
 
     for (int i = 0; i < ZC_SIGBUS_GUARDS_MAX; i++) {
-        guards[i] = zc_sigbus_guard(memory, PAGE, PAGE);
+        guards[i] = zc_sigbus_guard(memory, PAGE, PAGE, PROT_READ);
         ck_assert_int_ge(guards[i], 0);
     }
-    ck_assert_int_eq(zc_sigbus_guard(memory, PAGE, PAGE), -1);
+    ck_assert_int_eq(zc_sigbus_guard(memory, PAGE, PAGE, PROT_READ), -1);
     zc_sigbus_unguard(guards[7]);
-    ck_assert_int_eq(zc_sigbus_guard(memory, PAGE, PAGE), guards[7]);
+    ck_assert_int_eq(zc_sigbus_guard(memory, PAGE, PAGE, PROT_READ), guards[7]);
 }
 END_TEST
 

@@ -45,4 +45,10 @@ check_PROGRAMS += tests/unit/guest-synthetic-run
 TESTS += tests/unit/guest-synthetic-run
 tests_unit_guest_synthetic_run_CPPFLAGS = $(ZC_TEST_CPPFLAGS)
 tests_unit_guest_synthetic_run_LDADD = $(ZC_TEST_GUEST_LIBS)
+
+# memory of another process
+check_PROGRAMS += tests/unit/guest-shared
+TESTS += tests/unit/guest-shared
+tests_unit_guest_shared_CPPFLAGS = $(ZC_TEST_CPPFLAGS)
+tests_unit_guest_shared_LDADD = $(ZC_TEST_GUEST_LIBS)
 endif

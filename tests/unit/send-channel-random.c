@@ -34,6 +34,11 @@ static void draw_kernel(GRand *rand, struct fake_options *options)
     options->seed = (uint64_t)g_rand_int(rand) << 32 | g_rand_int(rand);
     options->first_serial = often(rand, 50) ? UINT32_MAX - (uint32_t)between(rand, 0, 40) : 0;
     options->domain = often(rand, 50) ? AF_INET : AF_INET6;
+    if (often(rand, 20)) {
+        options->domain = AF_VSOCK;
+        options->ids_per_call = (unsigned int)between(rand, 1, 6);
+        options->merge_delay_ns = often(rand, 30) ? (int64_t)between(rand, 0, 4) * ZC_NS_PER_MS : 0;
+    }
     options->no_zerocopy = often(rand, 3);
     options->no_meminfo = often(rand, 20);
     options->sndbuf_bytes = between(rand, 16, 2048) * 1024;

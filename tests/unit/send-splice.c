@@ -127,7 +127,7 @@ START_TEST(what_cannot_be_had_is_replaced_and_says_why)
 
     options.domain = AF_VSOCK;
     start(true);
-    expect_engine("copy", "TCP or a UNIX socket");
+    expect_engine("zerocopy", "TCP or a UNIX socket");
     rig_clear(&rig);
 
     rig_init_engine(

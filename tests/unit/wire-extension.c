@@ -55,6 +55,14 @@ static struct zc_extension example(int which)
         message.observed.writes = UINT64_C(0xfedcba9876543210);
         message.observed.gap_ns = 29000000;
         break;
+    case ZC_EXTENSION_MEMORY:
+    case ZC_EXTENSION_MAPPED:
+        message.memory.n_blocks = message.type == ZC_EXTENSION_MEMORY ? 2 : 1;
+        message.memory.blocks[0] = (struct zc_memory_identity){ 28, UINT64_C(0x123456789a) };
+        if (message.memory.n_blocks == 2) {
+            message.memory.blocks[1] = (struct zc_memory_identity){ UINT64_MAX, 1 };
+        }
+        break;
     }
     return message;
 }
@@ -81,7 +89,7 @@ END_TEST
 
 START_TEST(message_has_its_length)
 {
-    static const guint lengths[] = { 0, 30, 33, 9, 18, 62, 25, 1, 17 };
+    static const guint lengths[] = { 0, 30, 33, 9, 18, 62, 25, 1, 17, 33, 17 };
     struct zc_extension message = example(_i);
     GByteArray *bytes = g_byte_array_new();
 
@@ -96,7 +104,7 @@ END_TEST
 START_TEST(message_that_is_cut_or_too_long_is_refused)
 {
     struct zc_extension message = example(_i), again;
-    static const guint fixed_bytes[] = { 0, 30, 33, 9, 2, 17, 25, 1, 17 };
+    static const guint fixed_bytes[] = { 0, 30, 33, 9, 2, 17, 25, 1, 17, 17, 17 };
     GByteArray *bytes = g_byte_array_new();
 
     zc_extension_put(bytes, &message);
@@ -163,14 +171,15 @@ static const struct {
     const char *part;
 } rejections[] = {
     { RAW(""), "empty message" },
-    { RAW("\0"), "got message type 0, allowed are 1 to 8" },
-    { RAW("\11"), "got message type 9" },
+    { RAW("\0"), "got message type 0, allowed are 1 to 10" },
+    { RAW("\13"), "got message type 11" },
     { RAW("\1aaaaaaaaaaaaaaaa\1\1\0\0\0\0\0\0\0\0\0\0\0"), "got 257 channels, allowed are 256" },
-    { RAW("\1aaaaaaaaaaaaaaaa\0\1\3\0\0\0\0\0\0\0\0\0\0"), "got verify mode 3, allowed are 0 to 2" },
+    { RAW("\1aaaaaaaaaaaaaaaa\0\1\3\0\0\0\0\0\0\0\0\0\0"),
+      "got verify mode 3, allowed are 0 to 2" },
     { RAW("\1aaaaaaaaaaaaaaaa\0\1\0\x80\0\0\0\0\0\0\0\0\0"),
       "got an image of 0x8000000000000000 bytes" },
     { RAW("\1aaaaaaaaaaaaaaaa\0\1\0\0\0\0\0\0\0\0\0\2\0"), "got 2 for a live guest" },
-    { RAW("\1aaaaaaaaaaaaaaaa\0\1\0\0\0\0\0\0\0\0\0\0\2"), "got route 2, allowed are 0 to 1" },
+    { RAW("\1aaaaaaaaaaaaaaaa\0\1\0\0\0\0\0\0\0\0\0\0\3"), "got route 3, allowed are 0 to 2" },
     { RAW("\1aaaaaaaaaaaaaaaa\0\1\0\0\0\0\0\0\0\0\0\0\1"),
       "got 0 addresses of blocks, allowed are 1 to 1024" },
     { RAW("\1aaaaaaaaaaaaaaaa\0\1\0\0\0\0\0\0\0\0\0\0\0aaaaaaaa"),
@@ -191,8 +200,10 @@ static const struct {
     { RAW("\4\x0d"), "got code 13, allowed are 0 to 12" },
     { RAW("\6\0\0\0\0\0\0\0\0\x80\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"),
       "READY: got a time over 2^63 ns" },
-    { RAW("\10\0\0\0\0\0\0\0\0\x80\0\0\0\0\0\0\0"),
-      "OBSERVED: got a time over 2^63 ns" },
+    { RAW("\10\0\0\0\0\0\0\0\0\x80\0\0\0\0\0\0\0"), "OBSERVED: got a time over 2^63 ns" },
+    { RAW("\11"), "MEMORY: got memory of 0 blocks, allowed are 1 to 32" },
+    { RAW("\12"), "MAPPED: got memory of 0 blocks, allowed are 1 to 32" },
+    { RAW("\11aaaaaaaabbbbbbbbc"), "has 1 bytes too many" },
 };
 
 START_TEST(message_that_breaks_a_rule_is_refused)
@@ -209,6 +220,7 @@ END_TEST
 START_TEST(every_backward_message_fits_the_return_path)
 {
     ck_assert_uint_le(1 + 8 + 8 + ZC_EXTENSION_TEXT_BYTES, ZC_RETURN_DATA_BYTES_MAX);
+    ck_assert_uint_le(1 + 16 * ZC_EXTENSION_MEMORY_MAX, ZC_RETURN_DATA_BYTES_MAX);
     ck_assert_uint_eq(ZC_RETURN_EXTENSION, ZC_EXTENSION_COMMAND);
 }
 END_TEST
@@ -242,11 +254,11 @@ int main(void)
     TCase *tcase = tcase_create("extension");
 
     tcase_add_loop_test(tcase, message_comes_back_the_same, ZC_EXTENSION_SESSION,
-                        ZC_EXTENSION_OBSERVED + 1);
+                        ZC_EXTENSION_MAPPED + 1);
     tcase_add_loop_test(tcase, message_has_its_length, ZC_EXTENSION_SESSION,
-                        ZC_EXTENSION_OBSERVED + 1);
+                        ZC_EXTENSION_MAPPED + 1);
     tcase_add_loop_test(tcase, message_that_is_cut_or_too_long_is_refused, ZC_EXTENSION_SESSION,
-                        ZC_EXTENSION_OBSERVED + 1);
+                        ZC_EXTENSION_MAPPED + 1);
     tcase_add_test(tcase, route_pull_has_addresses);
     tcase_add_test(tcase, text_is_cut_by_the_encoder_and_cleaned_by_the_decoder);
     tcase_add_test(tcase, digests_may_be_appended_by_the_caller);

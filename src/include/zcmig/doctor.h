@@ -8,8 +8,9 @@
  *     g_autoptr(zcmig_diagnosis) diagnosis = zcmig_doctor_run(&options, &error);
  *
  * The doctor reads what the system shows and judges it; nothing is sent to the
- * destination and nothing is changed.  What cannot be seen for lack of rights
- * is a finding of its own, with the right that is missing.
+ * destination and nothing is changed, unless a probe or a trace is asked for.
+ * What cannot be seen for lack of rights is a finding of its own, with the right
+ * that is missing.
  */
 #ifndef ZCMIG_DOCTOR_H
 #define ZCMIG_DOCTOR_H
@@ -69,6 +70,26 @@ struct zcmig_finding {
     const struct zcmig_tap *tap; /* NULL when it is not about one */
 };
 
+/* A short burst of zero-copy calls on a connection, and what the kernel's notes said of them. */
+struct zcmig_probe {
+    uint64_t bytes;       /* that the connection took */
+    uint64_t calls;       /* by zero-copy */
+    uint64_t plain_calls; /* by copy, since a limit or the socket forbade zero-copy */
+    uint64_t completed;   /* calls that were noted */
+    uint64_t copied_min;  /* of them, at least */
+    uint64_t copied_max;  /* and at most: exact where both are equal */
+    const char *trouble;  /* what ended it early; "" when nothing did */
+};
+
+/* A way through the kernel on which user pages were copied while the doctor looked. */
+struct zcmig_stack {
+    const char *event; /* "copy", "pull", "segment", ...: what happened */
+    uint64_t hits;
+    const char *cause;            /* as of findings; "" when the way is not known */
+    const char *meaning;          /* in words; "" likewise */
+    const char *const *functions; /* of the kernel, innermost first; ends with NULL */
+};
+
 struct zcmig_path {
     const char *destination; /* as asked for; "" for an interface that was not asked for */
     const char *address;     /* numeric; "" likewise */
@@ -77,13 +98,23 @@ struct zcmig_path {
     enum zcmig_verdict verdict;
     const struct zcmig_finding *findings;
     unsigned int n_findings;
+    bool probed;
+    struct zcmig_probe probe; /* when probed */
 };
 
 struct zcmig_doctor_options {
-    const char *destination; /* URI (tcp: unix: vsock:) or host name or address; NULL: every
-                                interface that is up */
-    uint64_t bandwidth;      /* bytes/s wanted; 0: the device's speed, where it has one */
-    int64_t rtt_ns;          /* round trip to the destination; 0: not known */
+    const char *destination;  /* URI (tcp: unix: vsock:) or host name or address; NULL: every
+                                 interface that is up */
+    uint64_t bandwidth;       /* bytes/s wanted; 0: the device's speed, where it has one */
+    int64_t rtt_ns;           /* round trip to the destination; 0: not known */
+    bool probe;               /* connect to the destination, send 2 MiB and read the notes; there
+                                 must be something that reads and throws away, and a destination
+                                 without a port means a discard service, port 9 */
+    bool trace;               /* trace the kernel's copying meanwhile; needs root, and implies probe
+                                 when there is a destination */
+    int64_t trace_ms;         /* without a destination: for so long */
+    int64_t stall_timeout_ms; /* a probe gives up when nothing is acknowledged for so long */
+    int wake_fd;              /* waits end with CANCELLED when it turns readable; -1: none */
 };
 
 void zcmig_doctor_options_init(struct zcmig_doctor_options *options);
@@ -95,9 +126,10 @@ typedef struct zcmig_diagnosis zcmig_diagnosis;
  * @options: borrowed until it returns
  *
  * Returns: a diagnosis, or NULL with USAGE (no such form of destination), CONNECT (the name has no
- * address, or the address no route) or UNSUPPORTED (built without libnl).
- * Blocks: for name resolution, and for a child process of a fraction of a second that tries
- * zero-copy in a network namespace of its own.
+ * address, or the address no route), UNSUPPORTED (built without libnl, or the kernel or this build
+ * cannot trace) or CANCELLED.  A probe that failed is a finding, not an error.
+ * Blocks: for name resolution, for a child process of a fraction of a second that tries zero-copy
+ * in a network namespace of its own, and for the probe or the trace.
  * Threads: any.
  */
 zcmig_diagnosis *zcmig_doctor_run(const struct zcmig_doctor_options *options, GError **error);
@@ -113,6 +145,18 @@ enum zcmig_verdict zcmig_diagnosis_get_verdict(const zcmig_diagnosis *diagnosis)
 /* One path for a destination; one an interface otherwise.  They belong to the diagnosis. */
 const struct zcmig_path *zcmig_diagnosis_get_paths(const zcmig_diagnosis *diagnosis,
                                                    unsigned int *n_out);
+
+/*
+ * How often packets of all zero-copy sockets of the machine let go of user pages during a trace,
+ * copied or not; a clone for a tap counts as a packet.  False when there was no trace or it could
+ * not be counted.
+ */
+bool zcmig_diagnosis_get_releases(const zcmig_diagnosis *diagnosis, uint64_t *copied_out,
+                                  uint64_t *not_copied_out);
+
+/* Those of a trace, the most frequent first; they belong to the diagnosis. */
+const struct zcmig_stack *zcmig_diagnosis_get_stacks(const zcmig_diagnosis *diagnosis,
+                                                     unsigned int *n_out);
 
 G_END_DECLS
 

@@ -58,9 +58,14 @@ enum zcmig_route {
      * let it: as a rule both run as the same user.
      */
     ZCMIG_ROUTE_PULL,
+    /*
+     * On one host, over a unix: address or a UNIX socket: no page moves.  The destination gets the
+     * descriptor of a live guest's RAM and goes on in the very same memory (guest:...,memory=memfd).
+     */
+    ZCMIG_ROUTE_MEMFD,
 };
 
-/* "socket", "pull". */
+/* "socket", "pull", "memfd". */
 const char *zcmig_route_name(enum zcmig_route route);
 
 /* How the pages are found that a live guest writes. */
@@ -267,6 +272,7 @@ struct zcmig_stats {
     uint64_t mismatched_pages;
     bool peer_is_zcmig;
     enum zcmig_route route;    /* destination: as it heard */
+    bool same_memory; /* route memfd: both ends found that they map the same memory */
     struct zcmig_live_stats live;
     unsigned int n_channels;
     struct zcmig_channel_stats channels[ZCMIG_CHANNELS_MAX];
@@ -296,7 +302,10 @@ const struct zcmig_mismatch *zcmig_session_get_mismatches(zcmig_session *session
 
 typedef struct zcmig_manifest zcmig_manifest;
 
-/* Digests every page of @uri (file:IMAGE, dir:SNAPSHOT) with @threads threads (0: CPUs).  Blocks. */
+/*
+ * Digests every page of @uri (file:IMAGE, dir:SNAPSHOT, or qmp:SOCKET[,way=WAY][,pid=PID], a QEMU
+ * whose guest is paused) with @threads threads (0: CPUs).  Blocks.
+ */
 zcmig_manifest *zcmig_manifest_new_from_source(const char *uri, unsigned int threads,
                                                GError **error);
 zcmig_manifest *zcmig_manifest_load(const char *path, GError **error);
@@ -306,6 +315,13 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(zcmig_manifest, zcmig_manifest_free)
 
 uint64_t zcmig_manifest_get_pages(const zcmig_manifest *manifest);
 uint64_t zcmig_manifest_get_zero_pages(const zcmig_manifest *manifest);
+/* Pages that could not be read, of a QEMU's guest; they are not compared. */
+uint64_t zcmig_manifest_get_unknown_pages(const zcmig_manifest *manifest);
+/* Pages that comparing these two leaves out, because on either side they could not be read. */
+uint64_t zcmig_manifest_get_uncompared_pages(const zcmig_manifest *expected,
+                                             const zcmig_manifest *got);
+/* How a QEMU's guest was read, for people; otherwise "".  The manifest's own. */
+const char *zcmig_manifest_get_way(const zcmig_manifest *manifest);
 /* One digest over all of them and their blocks' names: 16 hex digits, for comparing by eye. */
 char *zcmig_manifest_get_summary(const zcmig_manifest *manifest);
 
