@@ -5,6 +5,7 @@
 
 #include "tools/cli.h"
 #include "tools/report-live.h"
+#include "tools/report-source.h"
 #include "tools/report.h"
 
 #define NS_PER_S 1e9
@@ -202,6 +203,9 @@ static void add_stats(JsonBuilder *builder, const struct zc_report *report)
     zc_report_add_number(builder, "cpu-seconds-per-gib", zc_report_cpu_per_gib(stats));
     if (stats->live.guest != ZCMIG_GUEST_NONE) {
         zc_report_live_add(builder, stats);
+    }
+    if (zc_report_source_is(stats)) {
+        zc_report_source_add(builder, stats);
     }
     add_channels(builder, stats);
     add_verify(builder, report);
