@@ -16,6 +16,7 @@
  * 2 and refuses this one.
  */
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -62,7 +63,7 @@ static void on_translated(qemu_plugin_id_t id, struct qemu_plugin_tb *block)
 {
     static const uint8_t mark[] = { 0x0f, 0x1f, 0x80, 0x43, 0x5a, 0x00, 0x00 };
     size_t n_insns = qemu_plugin_tb_n_insns(block);
-    unsigned int is_kernel = qemu_plugin_tb_vaddr(block) >> 63;
+    bool is_kernel = qemu_plugin_tb_vaddr(block) >> 63 != 0;
 
     (void)id;
     qemu_plugin_register_vcpu_tb_exec_inline(block, INLINE_ADD_U64, &counts[is_kernel], n_insns);

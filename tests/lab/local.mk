@@ -43,6 +43,24 @@ TESTS += tests/lab/zero-copy-happens-in-a-guest
 lab: all $(check_PROGRAMS)
 	ZC_BUILDDIR='$(abs_top_builddir)' $(srcdir)/tests/lab/run $(LABFLAGS)
 
+# Instructions of the guest, counted: the cost that noise does not touch.
+check_LTLIBRARIES += tests/lab/insn-count.la
+tests_lab_insn_count_la_SOURCES = tests/lab/insn-count.c
+tests_lab_insn_count_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared -rpath $(libdir)
+dist_check_SCRIPTS += tests/lab/cost-of-zero-copy tests/lab/well-known-experiment
+EXTRA_DIST += tests/lab/Counted.pm tests/lab/cost/cost.sh tests/lab/cost/experiment.sh
+
+.PHONY: lab-cost lab-experiment honest-cost
+lab-cost: all $(check_PROGRAMS) $(check_LTLIBRARIES)
+	ZC_BUILDDIR='$(abs_top_builddir)' $(srcdir)/tests/lab/cost-of-zero-copy $(LABFLAGS)
+lab-experiment: all $(check_PROGRAMS) $(check_LTLIBRARIES)
+	ZC_BUILDDIR='$(abs_top_builddir)' $(srcdir)/tests/lab/well-known-experiment $(LABFLAGS)
+
+# What zero-copy saves a whole sender, on a rig of the host.
+dist_check_SCRIPTS += tests/lab/honest-cost
+honest-cost: all $(check_PROGRAMS)
+	ZC_BUILDDIR='$(abs_top_builddir)' $(srcdir)/tests/lab/honest-cost $(LABFLAGS)
+
 # Two rigs on the host itself, without a guest.
 check_PROGRAMS += tests/lab/tapfwd tests/lab/xdppass
 tests_lab_tapfwd_SOURCES = tests/lab/tapfwd.c
