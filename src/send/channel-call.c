@@ -23,8 +23,7 @@
 #define CALL_BYTES_MIN (16u * 1024)
 /* Time a packet may spend waiting for own notes because of a limit before it is copied. */
 #define LIMIT_WAIT_NS (100 * ZC_NS_PER_MS)
-/* net.core.optmem_max before Linux 6.8, in whole calls */
-#define OPTMEM_SMALLEST_DEFAULT (24u * ZC_BUDGET_OPTMEM_PER_CALL)
+#define OPTMEM_SMALLEST_DEFAULT 20480u /* net.core.optmem_max before Linux 6.8 */
 /* ENOBUFS that a packet may meet before it is copied; halving gets from 512 KiB to a page in 7. */
 #define REFUSALS_MAX 16u
 
