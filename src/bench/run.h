@@ -9,6 +9,8 @@
 
 struct zc_bench_load {
     const uint8_t *memory; /* of a chunk, or more */
+    uint64_t memory_bytes;
+    bool datagrams;
     struct zc_budget *budget;
     const struct zcmig_bench_options *options;
 };

@@ -239,14 +239,24 @@ int zc_channel_drain(struct zc_channel *channel, zc_deadline deadline)
 
 /* ---- life */
 
-int zc_channel_domain(struct zc_channel *channel)
+static int ask_socket(struct zc_channel *channel, int name)
 {
     const struct zc_net *net = channel->net;
-    int domain = AF_UNSPEC;
-    socklen_t length = sizeof(domain);
+    int value = 0; /* AF_UNSPEC */
+    socklen_t length = sizeof(value);
 
-    net->ops->getsockopt(net->ctx, channel->fd, SOL_SOCKET, SO_DOMAIN, &domain, &length);
-    return domain;
+    net->ops->getsockopt(net->ctx, channel->fd, SOL_SOCKET, name, &value, &length);
+    return value;
+}
+
+int zc_channel_domain(struct zc_channel *channel)
+{
+    return ask_socket(channel, SO_DOMAIN);
+}
+
+bool zc_channel_is_stream(struct zc_channel *channel)
+{
+    return ask_socket(channel, SO_TYPE) == SOCK_STREAM;
 }
 
 /* Opens the engine that is asked for; if it cannot, zero-copy; if that cannot, all is copied. */
