@@ -10,6 +10,7 @@
 #include <sched.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -27,6 +28,7 @@ struct zcmig_bench {
     struct zc_addr addr;
     struct zc_budget budget;
     uint8_t *memory;
+    uint64_t mapped_bytes;
     GArray *runs; /* struct zcmig_bench_row */
     GArray *medians;
     GPtrArray *skipped; /* texts; ends with NULL once it ran */
@@ -42,7 +44,7 @@ static bool run_one(zcmig_bench *bench, unsigned int run, unsigned int way, uint
 {
     const struct zc_bench_load load = {
         .memory = bench->memory,
-        .memory_bytes = ZCMIG_BENCH_CHUNK_BYTES_MAX,
+        .memory_bytes = bench->mapped_bytes,
         .budget = &bench->budget,
         .options = &bench->options,
         .datagrams = zc_bench_is_datagrams(&bench->options, way),
@@ -279,13 +281,16 @@ zcmig_bench *zcmig_bench_run(const struct zcmig_bench_options *options, GError *
         bench->options.destination = bench->destination;
         bench->options.ways = 1;
     }
-    void *memory = mmap(NULL, ZCMIG_BENCH_CHUNK_BYTES_MAX, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    bench->mapped_bytes = MAX(options->memory_bytes, ZCMIG_BENCH_CHUNK_BYTES_MAX);
+    void *memory = mmap(NULL, bench->mapped_bytes, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) {
-        zc_error_errno(error, ZCMIG_ERROR_FAILED, -errno, "no memory to send");
+        zc_error_errno(error, ZCMIG_ERROR_LIMIT, -errno, "memory: cannot map %" G_GUINT64_FORMAT
+                       " bytes", bench->mapped_bytes);
         return NULL;
     }
     bench->memory = memory;
+    memset(memory, 0x5a, bench->mapped_bytes); /* pages of its own: the zero page is in the cache */
     zc_budget_init(&bench->budget);
     g_thread_join(g_thread_new("zcmig-bench", bench_thread, bench));
     if (bench->error) {
@@ -303,7 +308,7 @@ void zcmig_bench_free(zcmig_bench *bench)
 {
     if (bench) {
         if (bench->memory) {
-            munmap(bench->memory, ZCMIG_BENCH_CHUNK_BYTES_MAX);
+            munmap(bench->memory, bench->mapped_bytes);
         }
         g_array_unref(bench->runs);
         g_array_unref(bench->medians);

@@ -47,16 +47,20 @@ static int send_all(struct zc_channel *channel, const struct zc_bench_load *load
                     uint64_t chunk_bytes)
 {
     uint64_t left = load->options->bytes;
+    /* Whole chunks, as many as there is memory for; one when it is always the same. */
+    uint64_t turn_bytes = MAX(load->options->memory_bytes / chunk_bytes, 1) * chunk_bytes;
+    uint64_t at = 0;
     int64_t stall_ms = load->options->stall_timeout_ms;
     int ret = 0;
 
     while (ret == 0 && left > 0) {
-        struct iovec pages = { (void *)load->memory, MIN(left, chunk_bytes) };
+        struct iovec pages = { (void *)(load->memory + at), MIN(left, chunk_bytes) };
         zc_deadline deadline = zc_deadline_in(stall_ms);
         uint8_t *header;
         ret = zc_channel_header(channel, &header, deadline);
         ret = ret < 0 ? ret : zc_channel_send(channel, 0, &pages, 1, deadline);
         left -= pages.iov_len;
+        at = (at + chunk_bytes) % turn_bytes;
     }
     return ret < 0 ? ret : zc_channel_drain(channel, zc_deadline_in(stall_ms));
 }

@@ -8,8 +8,8 @@
 #include "send/channel.h"
 
 struct zc_bench_load {
-    const uint8_t *memory; /* of a chunk, or more */
-    uint64_t memory_bytes;
+    const uint8_t *memory;
+    uint64_t memory_bytes; /* at least a chunk */
     bool datagrams;
     struct zc_budget *budget;
     const struct zcmig_bench_options *options;

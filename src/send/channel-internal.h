@@ -73,6 +73,7 @@ struct zc_channel_packet {
     bool probe;
     bool wanted; /* zero-copy, when it began */
     bool limited;
+    bool full;    /* the last call was short: there is no room in the socket */
     bool smaller; /* the call being made, because of a limit */
     bool split;
 };

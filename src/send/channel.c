@@ -93,8 +93,9 @@ static int send_packet(struct zc_channel *channel)
     while (packet->remaining_bytes > 0) {
         ssize_t sent = packet->zerocopy ? channel->engine->send(channel)
                                         : zc_channel_call_copy(channel);
-        if (sent == -EAGAIN) {
-            sent = zc_channel_wait_writable(channel);
+        if (sent == -EAGAIN || packet->full) {
+            packet->full = false;
+            sent = sent < 0 && sent != -EAGAIN ? sent : zc_channel_wait_writable(channel);
         }
         if (sent < 0) {
             return (int)sent;
@@ -118,6 +119,7 @@ static void begin_packet(struct zc_channel *channel, size_t header_bytes, const 
     packet->refusals = 0;
     packet->blocked = 0;
     packet->limited = false;
+    packet->full = false;
     packet->smaller = false;
     packet->split = false;
     if (header_bytes > 0) {

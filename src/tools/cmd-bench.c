@@ -33,6 +33,7 @@ struct bench_text {
     char *ways;
     char *chunks;
     char *bytes;
+    char *memory;
     char *runs;
     char *cpu;
     char *sink_cpu;
@@ -121,6 +122,7 @@ static bool read_options(const struct bench_text *text, struct zcmig_bench_optio
         !read_list(text->ways, "--ways", way_names, 0, &options->ways, error) ||
         !read_chunks(text->chunks, options, error) ||
         !zc_option_size(text->bytes, "--bytes", &options->bytes, error) ||
+        !zc_option_size(text->memory, "--memory", &options->memory_bytes, error) ||
         !zc_option_count(text->runs, "--runs", 1, RUNS_MAX, &options->runs, error) ||
         !read_cpu(text->cpu, "--cpu", &options->cpu, error) ||
         !read_cpu(text->sink_cpu, "--sink-cpu", &options->sink_cpu, error) ||
@@ -235,6 +237,7 @@ static void bench_text_clear(struct bench_text *text)
     g_free(text->ways);
     g_free(text->chunks);
     g_free(text->bytes);
+    g_free(text->memory);
     g_free(text->runs);
     g_free(text->cpu);
     g_free(text->sink_cpu);
@@ -258,6 +261,8 @@ int zc_cmd_bench(int argc, char **argv)
           "Sizes of a call, for example 16K,64K,512K (default: 512K, of datagrams 60K)", "LIST" },
         { "bytes", 0, 0, G_OPTION_ARG_STRING, &text.bytes, "Sent in a run (default: 256M)",
           "SIZE" },
+        { "memory", 0, 0, G_OPTION_ARG_STRING, &text.memory,
+          "Send from so much memory in turn (default: one chunk, which is in the cache)", "SIZE" },
         { "runs", 0, 0, G_OPTION_ARG_STRING, &text.runs, "Runs of each combination (default: 3)",
           "N" },
         { "cpu", 0, 0, G_OPTION_ARG_STRING, &text.cpu, "Send from this CPU (default: any)", "N" },

@@ -57,11 +57,13 @@ zcmig_bench *zcmig_bench_run(const struct zcmig_bench_options *options, GError *
         fprintf(stderr,
                 "destination=%s ways=%u engines=%u n_chunks=%u chunk0=%" G_GUINT64_FORMAT
                 " bytes=%" G_GUINT64_FORMAT " runs=%u cpu=%d stall_timeout_ms=%" G_GINT64_FORMAT
-                " sink_cpu=%d udp_segment_bytes=%u unregistered=%d skip_absent=%d\n",
+                " sink_cpu=%d udp_segment_bytes=%u unregistered=%d skip_absent=%d"
+                " memory_bytes=%" G_GUINT64_FORMAT "\n",
                 options->destination ? options->destination : "(none)", options->ways,
                 options->engines, options->n_chunks, options->chunk_bytes[0], options->bytes,
                 options->runs, options->cpu, options->stall_timeout_ms, options->sink_cpu,
-                options->udp_segment_bytes, options->unregistered, options->skip_absent);
+                options->udp_segment_bytes, options->unregistered, options->skip_absent,
+                options->memory_bytes);
     }
     return g_new0(zcmig_bench, 1);
 }

@@ -49,6 +49,8 @@ struct zcmig_bench_options {
     unsigned int udp_segment_bytes; /* a call is cut into datagrams of this size; 0: it is one */
     bool unregistered;       /* io_uring does not register the memory */
     uint64_t bytes;          /* of a run */
+    /* Chunks are taken from so much memory in turn; 0: always the same one, as the self-test does. */
+    uint64_t memory_bytes;
     unsigned int runs;       /* of each combination */
     int cpu;                 /* the sending thread runs there; -1: anywhere */
     int sink_cpu;            /* own sinks run there */
