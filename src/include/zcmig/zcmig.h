@@ -201,6 +201,7 @@ struct zcmig_channel_stats {
     const char *zerocopy_reason; /* why not, for people; "" when there is nothing to say */
     uint64_t splice_calls;
     uint64_t splice_bytes;
+    uint64_t registered_bytes;   /* of zerocopy_bytes: io_uring, from memory pinned beforehand */
     const char *engine;          /* "copy", "zerocopy", "io_uring", "splice", or "none" for null: */
     const char *engine_reason;   /* why not the one that was asked for, or "" */
 };
