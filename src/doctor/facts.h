@@ -29,13 +29,22 @@ struct zc_link {
     char kind[ZC_LINK_KIND_BYTES]; /* IFLA_INFO_KIND; "" for hardware, virtio and the like */
     bool up;
     bool loopback;
-    int lower_ifindex;    /* IFLA_LINK; 0: none */
+    int lower_ifindex;    /* IFLA_LINK; 0: none.  Of veth: the peer */
     bool lower_elsewhere; /* that index is of another network namespace */
+    int lower_nsid;       /* of which */
+    bool passthru;        /* macvtap: takes everything that the device below receives */
     int master_ifindex;   /* IFLA_MASTER; 0: none */
     enum zc_answer sg;    /* tx scatter-gather */
     enum zc_answer tx_csum;
     enum zc_answer tso;
     uint64_t speed_bytes_s; /* 0: the device does not say */
+};
+
+/* A network namespace and its devices. */
+struct zc_space {
+    uint64_t netns; /* inode */
+    int nsid;       /* how the links of our own namespace name it */
+    GArray *links;  /* struct zc_link */
 };
 
 struct zc_owner {
@@ -104,7 +113,8 @@ struct zc_burst {
 };
 
 struct zc_facts {
-    GArray *links;                 /* struct zc_link */
+    GArray *links;                 /* struct zc_link, of our own network namespace */
+    GArray *spaces;                /* struct zc_space: others that our devices lead into */
     GArray *taps;                  /* struct zc_tap */
     unsigned int hidden_processes; /* whose network namespace could not be seen */
     bool own_pid_ns;               /* in a container: the host's processes are not listed at all */
@@ -121,6 +131,8 @@ void zc_facts_init(struct zc_facts *facts);
 void zc_facts_clear(struct zc_facts *facts);
 
 /* NULL when there is none. */
+const struct zc_link *zc_links_find(const GArray *links, int ifindex);
+const struct zc_space *zc_facts_find_space(const struct zc_facts *facts, int nsid);
 const struct zc_link *zc_facts_find_link(const struct zc_facts *facts, int ifindex);
 
 /* The element clear function of arrays of taps. */

@@ -42,6 +42,18 @@ static bool sees_outgoing(const struct zc_tap *tap)
     return tap->protocol == ETH_P_ALL && tap->running;
 }
 
+/* What a tap does that sees what is sent, as far as its own options tell. */
+static enum zcmig_effect effect_of(const struct zc_tap *tap)
+{
+    return tap->ignores_outgoing == ZC_UNKNOWN ? ZCMIG_EFFECT_UNKNOWN : ZCMIG_EFFECT_COPIES;
+}
+
+/* The same for one that is bound to no device: where the fresh namespace copied, it is real. */
+static enum zcmig_effect effect_of_unbound(const struct zc_facts *facts, const struct zc_tap *tap)
+{
+    return facts->elsewhere.copied == ZC_YES ? ZCMIG_EFFECT_COPIES : effect_of(tap);
+}
+
 /* Registers the public view of @tap; it lives as long as the diagnosis. */
 static struct zcmig_tap *public_tap(struct zc_findings *report, const struct zc_tap *tap)
 {
@@ -114,8 +126,8 @@ static struct zcmig_finding *say_tap(struct zc_findings *report, enum zcmig_effe
     if (tap->ignores_outgoing == ZC_UNKNOWN) {
         finding->evidence = zc_findings_text(
             report,
-            "%s; whether it has set PACKET_IGNORE_OUTGOING cannot be seen, so this may be "
-            "a false alarm",
+            "%s; it makes the kernel copy unless it has set PACKET_IGNORE_OUTGOING, which cannot "
+            "be seen",
             finding->evidence);
         finding->missing_right = view->pid ? "CAP_SYS_PTRACE, and a kernel with pidfd_getfd"
                                            : "CAP_SYS_PTRACE: run as root";
@@ -123,13 +135,48 @@ static struct zcmig_finding *say_tap(struct zc_findings *report, enum zcmig_effe
     return finding;
 }
 
-void zc_rules_taps_on(struct zc_findings *report, const struct zc_facts *facts,
+/* @netns: 0 for our own */
+static bool is_of(const struct zc_tap *tap, uint64_t netns)
+{
+    return netns == 0 ? tap->own_netns : !tap->own_netns && tap->netns == netns;
+}
+
+void zc_rules_taps_on(struct zc_findings *report, const struct zc_facts *facts, uint64_t netns,
                       const struct zc_link *link)
 {
     for (guint i = 0; i < facts->taps->len; i++) {
         const struct zc_tap *tap = &g_array_index(facts->taps, struct zc_tap, i);
-        if (tap->own_netns && tap->ifindex == link->ifindex && sees_outgoing(tap)) {
-            say_tap(report, ZCMIG_EFFECT_COPIES, link->name, tap);
+        if (is_of(tap, netns) && tap->ifindex == link->ifindex && sees_outgoing(tap)) {
+            say_tap(report, effect_of(tap), link->name, tap);
+        }
+    }
+}
+
+void zc_rules_taps_receiving(struct zc_findings *report, const struct zc_facts *facts,
+                             uint64_t netns, const struct zc_link *link)
+{
+    for (guint i = 0; i < facts->taps->len; i++) {
+        const struct zc_tap *tap = &g_array_index(facts->taps, struct zc_tap, i);
+        if (is_of(tap, netns) && tap->ifindex == link->ifindex && sees_outgoing(tap)) {
+            struct zcmig_finding *finding = say_tap(report, ZCMIG_EFFECT_COPIES, link->name, tap);
+            finding->effect = ZCMIG_EFFECT_COPIES; /* these packets come in */
+            finding->summary = zc_findings_text(report, "%s listens to packets that come in by %s",
+                                                finding->tap->pid ? finding->tap->process
+                                                                  : "a process that cannot be seen",
+                                                link->name);
+        }
+    }
+}
+
+void zc_rules_taps_unbound_in(struct zc_findings *report, const struct zc_facts *facts,
+                              uint64_t netns)
+{
+    for (guint i = 0; i < facts->taps->len; i++) {
+        const struct zc_tap *tap = &g_array_index(facts->taps, struct zc_tap, i);
+        /* Where the list of these is one for all namespaces, the rule on that one names them. */
+        if (is_of(tap, netns) && tap->ifindex == 0 && sees_outgoing(tap) &&
+            facts->elsewhere.copied != ZC_YES) {
+            say_tap(report, effect_of(tap), "", tap);
         }
     }
 }
@@ -230,7 +277,7 @@ void zc_rules_taps_unbound(struct zc_findings *report, const struct zc_facts *fa
     for (guint i = 0; i < facts->taps->len; i++) {
         const struct zc_tap *tap = &g_array_index(facts->taps, struct zc_tap, i);
         if (tap->own_netns && tap->ifindex == 0 && sees_outgoing(tap)) {
-            say_tap(report, ZCMIG_EFFECT_COPIES, "", tap);
+            say_tap(report, effect_of_unbound(facts, tap), "", tap);
             own = own || tap->ignores_outgoing != ZC_YES;
         }
     }

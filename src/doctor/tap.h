@@ -7,13 +7,14 @@
 #define ZC_DOCTOR_TAP_H
 
 #include "doctor/facts.h"
+#include "doctor/netns.h"
 
 /*
- * Fills @facts->taps, ->packet_table and ->hidden_processes.  Needs no rights for this namespace;
+ * Fills @facts->taps and ->packet_table from @namespaces.  Needs no rights for this namespace;
  * CAP_SYS_PTRACE to see owners, namespaces of other users and PACKET_IGNORE_OUTGOING.
- * Blocks: reads /proc once for namespaces and once for owners.
+ * Blocks: reads /proc once, for owners.
  */
-void zc_taps_read(struct zc_facts *facts);
+void zc_taps_read(struct zc_facts *facts, const GArray *namespaces);
 
 /*
  * One namespace's table in the form of /proc/net/packet; sets what the table tells.  Returns the
