@@ -51,6 +51,7 @@ bool zc_facts_read(struct zc_facts *facts, GError **error)
     for (int family = 0; family < ZC_FAMILIES; family++) {
         facts->zerocopy_errno[family] = zc_family_try((enum zc_family)family);
     }
+    zc_uring_read(&facts->uring);
     return true;
 }
 

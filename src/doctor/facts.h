@@ -50,6 +50,7 @@ struct zc_space {
 struct zc_owner {
     pid_t pid;
     char process[16]; /* /proc/PID/comm */
+    char version[32]; /* of its Debian package, where that matters; "": not known */
 };
 
 struct zc_tap {
@@ -87,9 +88,17 @@ struct zc_limits {
 enum zc_family {
     ZC_FAMILY_TCP4,
     ZC_FAMILY_TCP6,
+    ZC_FAMILY_UDP,
     ZC_FAMILY_VSOCK,
     ZC_FAMILY_UNIX,
     ZC_FAMILIES,
+};
+
+/* What io_uring has for sockets. */
+struct zc_uring {
+    int saved_errno;  /* of its set-up; 0: it can be used; ENOTSUP: not built with liburing */
+    bool sendmsg_zc;  /* IORING_OP_SENDMSG_ZC */
+    bool tells_usage; /* IORING_SEND_ZC_REPORT_USAGE: whether the kernel copied */
 };
 
 struct zc_route {
@@ -103,6 +112,7 @@ struct zc_burst {
     bool tried;
     bool supported; /* the socket takes SO_ZEROCOPY, and the channel can use it */
     uint64_t sent_bytes;
+    int64_t rtt_ns; /* round trip as TCP has it; 0: not known */
     uint64_t calls; /* zero-copy ones */
     uint64_t completed;
     uint64_t copied_min; /* of the completed */
@@ -122,9 +132,10 @@ struct zc_facts {
     struct zc_oracle elsewhere;    /* in a fresh namespace: does a tap of another one matter? */
     struct zc_limits limits;
     int zerocopy_errno[ZC_FAMILIES]; /* of SO_ZEROCOPY on a real socket; 0: the kernel takes it */
-    uint64_t bandwidth;              /* wanted, bytes/s; 0: not said */
-    int64_t rtt_ns;                  /* 0: not said */
-    struct zc_burst burst;           /* towards the destination */
+    struct zc_uring uring;
+    uint64_t bandwidth;    /* wanted, bytes/s; 0: not said */
+    int64_t rtt_ns;        /* 0: not said */
+    struct zc_burst burst; /* towards the destination */
 };
 
 void zc_facts_init(struct zc_facts *facts);

@@ -17,5 +17,5 @@ src_doctor_libdoctor_la_SOURCES = \
 	src/doctor/stack.c src/doctor/stack.h \
 	src/doctor/tap.c src/doctor/tap.h \
 	src/doctor/trace.c src/doctor/trace.h
-src_doctor_libdoctor_la_CPPFLAGS = $(AM_CPPFLAGS) $(LIBNL_ROUTE_CFLAGS) $(LIBTRACEFS_CFLAGS)
-src_doctor_libdoctor_la_LIBADD = $(LIBNL_ROUTE_LIBS) $(LIBTRACEFS_LIBS) $(GLIB_LIBS)
+src_doctor_libdoctor_la_CPPFLAGS = $(AM_CPPFLAGS) $(LIBNL_ROUTE_CFLAGS) $(LIBTRACEFS_CFLAGS) $(LIBURING_CFLAGS)
+src_doctor_libdoctor_la_LIBADD = $(LIBNL_ROUTE_LIBS) $(LIBTRACEFS_LIBS) $(LIBURING_LIBS) $(GLIB_LIBS)

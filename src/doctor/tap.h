@@ -22,6 +22,12 @@ void zc_taps_read(struct zc_facts *facts, const GArray *namespaces);
  */
 int zc_taps_parse(const char *text, GArray *taps);
 
+/*
+ * The version of @package in the text of a dpkg status file to @version_out of @size; "" when it is
+ * not installed.
+ */
+void zc_owner_version(const char *status, const char *package, char *version_out, size_t size);
+
 /* Finds the processes that hold the sockets of @taps, and asks each socket what it ignores. */
 void zc_owners_read(GArray *taps);
 

@@ -11,7 +11,9 @@ tests_lab_vsock_channel_LDADD = tests/lib/libnetns.la src/send/libsend.la src/ne
 dist_check_SCRIPTS += tests/lab/run tests/lab/fetch-kernel tests/lab/make-initramfs
 EXTRA_DIST += tests/lab/init tests/lab/guest-functions.sh \
 	tests/lab/cases/clean-path.sh \
+	tests/lab/cases/doctor-limits.sh \
 	tests/lab/cases/doctor-probe.sh \
+	tests/lab/cases/doctor-rights.sh \
 	tests/lab/cases/doctor-trace.sh \
 	tests/lab/cases/features-off.sh \
 	tests/lab/cases/harmless-taps.sh \
