@@ -36,6 +36,7 @@ tests_netns_channel_unprivileged_memlock_LDADD = $(ZC_TEST_NETNS_LIBS)
 
 # The real command, as nobody.
 ZC_TEST_NETNS_COMMAND = \
+	tests/netns/zcmig-doctor-probe-weighs-the-kernels-word \
 	tests/netns/zcmig-report-agrees-with-the-kernel \
 	tests/netns/zcmig-streams-whatever-the-memlock-limit
 TESTS += $(ZC_TEST_NETNS_COMMAND)
