@@ -10,6 +10,9 @@
  *     verify=before                   after all of these; not at all when RESULT is bad
  *     a live guest                    when it runs here (incoming-guest.c)
  *
+ * With the monitor of a stock source there is a manifest too (incoming-proof.c), which we choose
+ * the moment of.
+ *
  * Once the output is committed the session has succeeded: a source that is no
  * longer there to be told does not change that.
  */
@@ -103,6 +106,18 @@ static void start_verify(struct zc_incoming *in)
                    in->session.mismatches);
 }
 
+/* The same with the RAM that the source itself holds compared before, or in between. */
+static bool commit_proven(struct zc_incoming *in)
+{
+    if (in->options.verify == ZCMIG_VERIFY_AFTER) {
+        zc_incoming_put_shut(in, 0);
+        if (in->out->len && !zc_incoming_answer(in)) {
+            return false;
+        }
+    }
+    return zc_incoming_prove(in) && commit(in) && finish(in);
+}
+
 /* The same of a live guest: whatever it waits for, it must have come. */
 static bool on_eof_of_guest(struct zc_incoming *in)
 {
@@ -130,7 +145,7 @@ static bool on_eof(struct zc_incoming *in)
         return on_eof_of_guest(in);
     }
     if (!expects_manifest(in)) {
-        return commit(in) && finish(in);
+        return zc_incoming_is_proven(in) ? commit_proven(in) : commit(in) && finish(in);
     }
     in->phase = ZC_INCOMING_MANIFEST;
     start_verify(in);

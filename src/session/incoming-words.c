@@ -137,12 +137,12 @@ static void drain(struct zc_incoming *in)
     } while (zc_input_more(&in->input) > 0 && zc_clock_now_ns() < deadline);
 }
 
-/* FAIL and SHUT 1; neither after a bad RESULT, which said it all. */
+/* FAIL and SHUT 1; neither after a bad RESULT, which said it all to a zcmig. */
 static void put_reason(struct zc_incoming *in, const GError *cause)
 {
     struct zc_extension message = { .type = ZC_EXTENSION_FAIL };
 
-    if (zc_error_code(cause) == ZCMIG_ERROR_MISMATCH) {
+    if (zc_error_code(cause) == ZCMIG_ERROR_MISMATCH && in->has_session) {
         return;
     }
     if (!in->peer_failed) {

@@ -17,6 +17,7 @@ src_tools_libtools_la_SOURCES = \
 	src/tools/report.c src/tools/report.h \
 	src/tools/report-json.c \
 	src/tools/report-live.c src/tools/report-live.h \
+	src/tools/report-source.c src/tools/report-source.h \
 	src/tools/run.c src/tools/run.h \
 	src/tools/signals.c src/tools/signals.h
 src_tools_libtools_la_CPPFLAGS = $(AM_CPPFLAGS) $(JSON_CFLAGS) \
