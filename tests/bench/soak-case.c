@@ -17,6 +17,11 @@ static const char *const way_names[] = { "tcp", "unix", "pull", "memfd" };
 static const char *const fault_names[] = { "none", "cancel-source", "cancel-destination", "cut",
                                            "reset", "cut-back",      "stall" };
 
+const char *const soak_engine_names[] = { "auto", "copy", "zerocopy", "io_uring", "splice" };
+const char *const soak_verify_names[] = { "off", "after", "before" };
+const char *const soak_tracker_names[] = { "auto", "scan", "fault" };
+const char *const soak_zerocopy_names[] = { "off", "auto", "on" };
+
 /* --------------------------------------------------------------------- draw */
 
 static unsigned int draw(struct zc_random *random, unsigned int limit)
@@ -114,16 +119,12 @@ void soak_case_clear(struct soak_case *soak)
 char *soak_case_format(const struct soak_case *soak)
 {
     const struct zcmig_send_options *send = &soak->send;
-    static const char *const engines[] = { "auto", "copy", "zerocopy", "io_uring", "splice" };
-    static const char *const verifies[] = { "off", "after", "before" };
-    static const char *const trackers[] = { "auto", "scan", "fault" };
-    static const char *const modes[] = { "off", "auto", "on" };
 
     return g_strdup_printf(
         "%s %s channels=%u engine=%s zerocopy=%s verify=%s tracker=%s limit=%d bandwidth=%u%s%s%s "
         "fault=%s",
-        way_names[soak->way], soak->source, send->channels, engines[send->engine],
-        modes[send->zerocopy], verifies[send->verify], trackers[send->tracker],
+        way_names[soak->way], soak->source, send->channels, soak_engine_names[send->engine],
+        soak_zerocopy_names[send->zerocopy], soak_verify_names[send->verify], soak_tracker_names[send->tracker],
         (int)send->downtime_limit_ms, (unsigned int)(send->max_bandwidth / MIB),
         send->auto_converge ? " auto-converge" : "",
         send->timeout_policy == ZCMIG_TIMEOUT_SWITCHOVER ? " switchover" : "",

@@ -48,6 +48,12 @@ struct soak_result {
     char *wrong;         /* what must not be; NULL: nothing */
 };
 
+/* By enum value, as the options of zcmig send have them. */
+extern const char *const soak_engine_names[];
+extern const char *const soak_verify_names[];
+extern const char *const soak_tracker_names[];
+extern const char *const soak_zerocopy_names[];
+
 void soak_case_draw(struct soak_case *soak, uint64_t seed);
 void soak_case_clear(struct soak_case *soak);
 

@@ -99,19 +99,15 @@ static GPtrArray *argv_new(const char *zcmig, const char *command)
 static GPtrArray *send_argv(const struct soak_case *soak, const char *zcmig, const char *address)
 {
     const struct zcmig_send_options *send = &soak->send;
-    static const char *const engines[] = { "auto", "copy", "zerocopy", "io_uring", "splice" };
-    static const char *const verifies[] = { "off", "after", "before" };
-    static const char *const trackers[] = { "auto", "scan", "fault" };
-    static const char *const modes[] = { "off", "auto", "on" };
     GPtrArray *argv = argv_new(zcmig, "send");
 
     g_ptr_array_add(argv, g_strdup(soak->source));
     g_ptr_array_add(argv, g_strdup(address));
     add(argv, "route", zcmig_route_name(send->route));
-    add(argv, "engine", engines[send->engine]);
-    add(argv, "zerocopy", modes[send->zerocopy]);
-    add(argv, "verify", verifies[send->verify]);
-    add(argv, "tracker", trackers[send->tracker]);
+    add(argv, "engine", soak_engine_names[send->engine]);
+    add(argv, "zerocopy", soak_zerocopy_names[send->zerocopy]);
+    add(argv, "verify", soak_verify_names[send->verify]);
+    add(argv, "tracker", soak_tracker_names[send->tracker]);
     add(argv, "timeout-policy",
         send->timeout_policy == ZCMIG_TIMEOUT_SWITCHOVER ? "switchover" : "cancel");
     if (send->channels) {
