@@ -6,7 +6,8 @@
  *
  *     RLIMIT_MEMLOCK  a call of S bytes holds S/4096 + 2 pages until it is noted, for all sockets
  *                     of the user together; not for CAP_IPC_LOCK, not when unlimited
- *     optmem_max      832 bytes of option memory per outstanding call, per socket
+ *     optmem_max      768 (Linux 6.1) to 896 (6.12) bytes of option memory per outstanding call,
+ *                     per socket
  *
  * Other processes of the user eat the same memlock and are invisible, so the
  * budget is an estimate: ENOBUFS still comes, and shrinks it.
@@ -19,7 +20,7 @@
 #include <stdint.h>
 
 #define ZC_BUDGET_UNLIMITED UINT64_MAX
-#define ZC_BUDGET_OPTMEM_PER_CALL 832u
+#define ZC_BUDGET_OPTMEM_PER_CALL 896u
 
 struct zc_budget {
     /* set before start */

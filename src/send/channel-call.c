@@ -23,8 +23,7 @@
 #define CALL_BYTES_MIN (16u * 1024)
 /* Time a packet may spend waiting for own notes because of a limit before it is copied. */
 #define LIMIT_WAIT_NS (100 * ZC_NS_PER_MS)
-/* net.core.optmem_max before Linux 6.8, in whole calls */
-#define OPTMEM_SMALLEST_DEFAULT (24u * ZC_BUDGET_OPTMEM_PER_CALL)
+#define OPTMEM_SMALLEST_DEFAULT 20480u /* net.core.optmem_max before Linux 6.8 */
 /* ENOBUFS that a packet may meet before it is copied; halving gets from 512 KiB to a page in 7. */
 #define REFUSALS_MAX 16u
 
@@ -89,6 +88,7 @@ ssize_t zc_channel_copy(struct zc_channel *channel, size_t bytes, int flags)
     ssize_t sent = zc_channel_sendmsg(channel, bytes, flags);
 
     if (sent > 0) {
+        channel->packet.full = (size_t)sent < bytes;
         counters->copy_calls++;
         counters->copy_bytes += (uint64_t)sent;
         zc_channel_advance(channel, (size_t)sent);
@@ -315,8 +315,9 @@ ssize_t zc_channel_call_zerocopy(struct zc_channel *channel)
         return 0;
     }
     uint32_t pages = zc_budget_charge(bytes);
-    ssize_t sent = channel->engine->call(
-        channel, channel->call_pages_max < UINT32_MAX ? within_pages(channel, bytes) : bytes);
+    size_t asked_bytes =
+        channel->call_pages_max < UINT32_MAX ? within_pages(channel, bytes) : bytes;
+    ssize_t sent = channel->engine->call(channel, asked_bytes);
     if (sent == -ENOBUFS) {
         return refused(channel, pages);
     }
@@ -325,6 +326,7 @@ ssize_t zc_channel_call_zerocopy(struct zc_channel *channel)
         return sent;
     }
     packet->split = packet->split || packet->smaller;
+    packet->full = (size_t)sent < asked_bytes;
     zc_channel_called(channel, (size_t)sent, pages);
     return sent;
 }

@@ -156,7 +156,7 @@ static void fetch(struct zc_progress *progress, int64_t now_us)
     progress->stats_bytes = bytes;
 }
 
-static unsigned int terminal_width(void)
+unsigned int zc_progress_terminal_width(void)
 {
     struct winsize size;
 
@@ -166,7 +166,7 @@ static unsigned int terminal_width(void)
 
 static void show(struct zc_progress *progress)
 {
-    unsigned int width = progress->terminal ? terminal_width() : 2 * WIDTH_DEFAULT;
+    unsigned int width = progress->terminal ? zc_progress_terminal_width() : 2 * WIDTH_DEFAULT;
     g_autofree char *line = zc_progress_format(&progress->stats, progress->rate, width);
 
     fprintf(stderr, progress->terminal ? "\r%s\033[K" : "zcmig: %s\n", line);

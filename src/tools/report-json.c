@@ -106,6 +106,7 @@ static void add_channel(JsonBuilder *builder, const struct zcmig_channel_stats *
         zc_report_add_count(builder, "in-flight-bytes-max", channel->in_flight_bytes_max);
         zc_report_add_count(builder, "splice-calls", channel->splice_calls);
         zc_report_add_count(builder, "splice-bytes", channel->splice_bytes);
+        zc_report_add_count(builder, "registered-bytes", channel->registered_bytes);
         zc_report_add_text(builder, "engine", channel->engine);
         zc_report_add_text(builder, "engine-reason", channel->engine_reason);
         zc_report_add_text(builder, "state", channel->zerocopy_state);

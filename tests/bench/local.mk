@@ -2,13 +2,17 @@
 noinst_bench = tests/bench/make-image tests/bench/measure
 EXTRA_PROGRAMS += $(noinst_bench)
 CLEANFILES += $(noinst_bench)
-EXTRA_DIST += tests/bench/run tests/bench/route
+EXTRA_DIST += tests/bench/run tests/bench/route tests/bench/qemu
 
 # BENCHFLAGS: options of tests/bench/run, for example --size=1024 --only=copiers
 bench: all $(noinst_bench)
 	ZC_BUILDDIR='$(abs_top_builddir)' ZCMIG='$(abs_top_builddir)/src/tools/zcmig' \
 	  $(top_srcdir)/tests/bench/run $(BENCHFLAGS)
-.PHONY: bench
+
+# A QEMU at one end; BENCHFLAGS: options of tests/bench/qemu, for example --size=256 --only=receive
+bench-qemu: all
+	ZCMIG='$(abs_top_builddir)/src/tools/zcmig' $(top_srcdir)/tests/bench/qemu $(BENCHFLAGS)
+.PHONY: bench bench-qemu
 
 # what dirty tracking costs
 noinst_bench += tests/bench/track-cost

@@ -2,12 +2,22 @@
 /*
  * zcprobe - the smallest thing that uses zero-copy, to see what a kernel does with it
  *
- *     zcprobe send ADDRESS PORT copy|zc CHUNK TOTAL   sends by TCP and prints what became of it
+ *     zcprobe send ADDRESS PORT copy|zc CHUNK TOTAL [SHAPE...]
+ *                                                     sends by TCP and prints what became of it
  *     zcprobe flood ADDRESS PORT CHUNK                zero-copy calls until the kernel refuses one
+ *     zcprobe torn ADDRESS PORT copy|zc BYTES         overwrites memory at once after it was sent
  *     zcprobe sink PORT STALL_MS                      takes connections and reads them to the end
  *     zcprobe tap DEVICE|any PROTOCOL [OPTION...]     a packet socket: reject, ignore-outgoing,
- * netns zcprobe diagnose ADDRESS                        the doctor's verdict and findings, a line
- * each
+ *                                                     netns
+ *     zcprobe diagnose ADDRESS                        the doctor's verdict and findings, by line
+ *     zcprobe as UID COMMAND [ARGUMENT...]            runs COMMAND as that user
+ *     zcprobe count LABEL COMMAND [ARGUMENT...]       runs COMMAND between two marks for
+ *                                                     tests/lab/insn-count.c
+ *
+ * A SHAPE of what is sent: "header" (1344 bytes by a call of their own, without zero-copy, ahead of
+ * each chunk), "same-header" (in the chunk's own call), "pages" (an iovec for each 4 KiB), "late"
+ * (notes are only read when the kernel refuses a call, and at the end), "mark" (marks before the
+ * first call and after the last note).  "header pages late" are the calls of QEMU.
  *
  * Design: none of the project's own sending code is used here, so that what the
  * lab finds out about a kernel does not depend on what is to be tested on it.
@@ -18,12 +28,8 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/errqueue.h>
-#include <linux/filter.h>
-#include <linux/if_packet.h>
-#include <net/if.h>
 #include <netinet/in.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,15 +37,23 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "doctor/diagnose.h"
+#include "lab/mark.h"
+#include "lab/zcprobe.h"
 
 #define IN_FLIGHT_MAX 16
 #define CONNECT_MS 10000
 #define NOTES_MS 10000
 #define FLOOD_SNDBUF (192 << 20)
+#define PAGE_BYTES 4096
+#define PAGES_MAX 512           /* a call may have 1024 iovecs */
+#define HEADER_BYTES 1344       /* multifd's, with 128 offsets */
+#define MEMORY_BYTES (16 << 20) /* sent over and over */
 
 struct tally {
     uint64_t calls;
@@ -49,13 +63,13 @@ struct tally {
     uint64_t bytes;
 };
 
-static void die(const char *what)
+void die(const char *what)
 {
     fprintf(stderr, "zcprobe: %s: %s\n", what, strerror(errno));
     exit(1);
 }
 
-static struct sockaddr_in address_of(const char *host, const char *port)
+struct sockaddr_in address_of(const char *host, const char *port)
 {
     struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port)) };
 
@@ -151,41 +165,126 @@ static void ask_for_zerocopy(int fd)
     }
 }
 
-static int cmd_send(char **argv)
-{
-    bool zerocopy = strcmp(argv[2], "zc") == 0;
-    size_t chunk = strtoul(argv[3], NULL, 0);
-    uint64_t total = strtoull(argv[4], NULL, 0);
-    int fd = connect_to(argv[0], argv[1]);
-    uint8_t *memory = fresh_memory(chunk);
-    struct tally tally = { 0 };
-    char byte;
+struct shape {
+    bool zerocopy;
+    bool header;
+    bool same_header;
+    bool pages;
+    bool late;
+    bool mark;
+};
 
-    if (zerocopy) {
-        ask_for_zerocopy(fd);
+static struct shape shape_of(const char *mode, char **words)
+{
+    struct shape shape = { .zerocopy = strcmp(mode, "zc") == 0 };
+
+    for (; *words; words++) {
+        bool *field = strcmp(*words, "header") == 0        ? &shape.header
+                      : strcmp(*words, "same-header") == 0 ? &shape.same_header
+                      : strcmp(*words, "pages") == 0       ? &shape.pages
+                      : strcmp(*words, "late") == 0        ? &shape.late
+                      : strcmp(*words, "mark") == 0        ? &shape.mark
+                                                           : NULL;
+        if (!field) {
+            errno = EINVAL;
+            die(*words);
+        }
+        *field = true;
     }
-    int64_t began_ns = zc_clock_now_ns();
-    int64_t cpu_ns = zc_clock_thread_cpu_ns();
-    while (tally.bytes < total) {
-        ssize_t sent =
-            send(fd, memory, MIN(chunk, total - tally.bytes), zerocopy ? MSG_ZEROCOPY : 0);
+    return shape;
+}
+
+/* Moves @iovs on by what was sent. */
+static void advance(struct msghdr *msg, size_t bytes)
+{
+    while (bytes > 0) {
+        size_t part = MIN(bytes, msg->msg_iov->iov_len);
+        msg->msg_iov->iov_base = (uint8_t *)msg->msg_iov->iov_base + part;
+        msg->msg_iov->iov_len -= part;
+        bytes -= part;
+        if (msg->msg_iov->iov_len == 0) {
+            msg->msg_iov++;
+            msg->msg_iovlen--;
+        }
+    }
+}
+
+/* All of @msg, by as many calls as it takes. */
+static void send_message(int fd, struct msghdr *msg, const struct shape *shape, bool zerocopy,
+                         struct tally *tally)
+{
+    while (msg->msg_iovlen > 0) {
+        ssize_t sent = sendmsg(fd, msg, zerocopy ? MSG_ZEROCOPY : 0);
         if (sent < 0 && errno == ENOBUFS && zerocopy) {
-            tally.refused++;
-            take_notes(fd, &tally, 1000);
+            tally->refused++;
+            take_notes(fd, tally, 1000);
             continue;
         }
         if (sent < 0) {
             die("send");
         }
-        tally.bytes += (uint64_t)sent;
-        tally.calls += zerocopy;
-        take_notes(fd, &tally, 0);
-        take_all_notes(fd, &tally, IN_FLIGHT_MAX);
+        advance(msg, (size_t)sent);
+        tally->calls += zerocopy;
+        if (zerocopy && !shape->late) {
+            take_notes(fd, tally, 0);
+            take_all_notes(fd, tally, IN_FLIGHT_MAX);
+        }
+    }
+}
+
+static void send_chunk(int fd, uint8_t *memory, size_t bytes, const struct shape *shape,
+                       struct tally *tally)
+{
+    static uint8_t header[HEADER_BYTES];
+    struct iovec iovs[PAGES_MAX + 1] = { { header, sizeof(header) } };
+    struct msghdr msg = { .msg_iov = iovs, .msg_iovlen = 1 };
+    size_t piece = shape->pages ? PAGE_BYTES : bytes;
+
+    if (shape->header) {
+        send_message(fd, &msg, shape, false, tally);
+    }
+    msg = (struct msghdr){ .msg_iov = iovs, .msg_iovlen = shape->same_header };
+    for (size_t at = 0; at < bytes; at += piece) {
+        iovs[msg.msg_iovlen++] = (struct iovec){ memory + at, MIN(piece, bytes - at) };
+    }
+    send_message(fd, &msg, shape, shape->zerocopy, tally);
+    tally->bytes += bytes;
+}
+
+static int cmd_send(char **argv)
+{
+    const struct shape shape = shape_of(argv[2], argv + 5);
+    size_t chunk = strtoul(argv[3], NULL, 0);
+    uint64_t total = strtoull(argv[4], NULL, 0);
+    size_t memory_bytes = MAX(chunk, MEMORY_BYTES / chunk * chunk);
+    struct tally tally = { 0 };
+    char byte;
+
+    if (shape.pages && chunk > (size_t)PAGES_MAX * PAGE_BYTES) {
+        errno = EINVAL;
+        die(argv[3]);
+    }
+    int fd = connect_to(argv[0], argv[1]);
+    uint8_t *memory = fresh_memory(memory_bytes);
+    if (shape.zerocopy) {
+        ask_for_zerocopy(fd);
+    }
+    int64_t began_ns = zc_clock_now_ns();
+    int64_t cpu_ns = zc_clock_thread_cpu_ns();
+    if (shape.mark) {
+        lab_mark();
+    }
+    while (tally.bytes < total) {
+        send_chunk(fd, memory + tally.bytes % memory_bytes, MIN(chunk, total - tally.bytes), &shape,
+                   &tally);
     }
     take_all_notes(fd, &tally, 0);
     shutdown(fd, SHUT_WR);
     if (recv(fd, &byte, 1, 0) != 0) {
         die("the receiver");
+    }
+    if (shape.mark) {
+        lab_mark();
     }
     double mib = (double)tally.bytes / 1048576;
     printf("SENT mode=%s chunk=%zu mib=%.0f calls=%" G_GUINT64_FORMAT " copied=%" G_GUINT64_FORMAT
@@ -193,8 +292,69 @@ static int cmd_send(char **argv)
            argv[2], chunk, mib, tally.calls, tally.copied, tally.refused,
            mib / ((double)(zc_clock_now_ns() - began_ns) / 1e9),
            (double)(zc_clock_thread_cpu_ns() - cpu_ns) / 1e6 / mib,
-           zerocopy ? verdict(&tally) : '-');
+           shape.zerocopy ? verdict(&tally) : '-');
     return 0;
+}
+
+/*
+ * What becomes of bytes that are overwritten at once after the call that sent them: the receiver
+ * tells how many of what it got are of the later kind.
+ */
+static int cmd_torn(char **argv)
+{
+    bool zerocopy = strcmp(argv[2], "zc") == 0;
+    size_t bytes = strtoul(argv[3], NULL, 0);
+    int fd = connect_to(argv[0], argv[1]);
+    uint8_t *memory = fresh_memory(bytes);
+    struct sink_answer answer;
+
+    memset(memory, SINK_FIRST_BYTE, bytes);
+    if (zerocopy) {
+        ask_for_zerocopy(fd);
+    }
+    int room = (int)MIN(2 * bytes, INT_MAX);
+    setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof(room));
+    ssize_t sent = send(fd, memory, bytes, zerocopy ? MSG_ZEROCOPY : 0);
+    memset(memory, SINK_LATER_BYTE, bytes);
+    if (sent < 0) {
+        die("send");
+    }
+    shutdown(fd, SHUT_WR);
+    if (recv(fd, &answer, sizeof(answer), MSG_WAITALL) != sizeof(answer)) {
+        die("the receiver");
+    }
+    printf("TORN mode=%s bytes=%zd received=%" G_GUINT64_FORMAT " overwritten=%" G_GUINT64_FORMAT
+           "\n",
+           argv[2], sent, answer.bytes, answer.later_bytes);
+    return 0;
+}
+
+static int cmd_as(char **argv)
+{
+    uid_t uid = (uid_t)atoi(argv[0]);
+
+    if (setresgid(uid, uid, uid) < 0 || setresuid(uid, uid, uid) < 0) {
+        die("setresuid");
+    }
+    execvp(argv[1], argv + 1);
+    die(argv[1]);
+}
+
+static int cmd_count(char **argv)
+{
+    int status = 1;
+
+    lab_mark();
+    pid_t pid = fork();
+    if (pid == 0) {
+        execvp(argv[1], argv + 1);
+        die(argv[1]);
+    }
+    waitpid(pid, &status, 0);
+    lab_mark();
+    status = WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+    printf("COUNTED label=%s status=%d\n", argv[0], status);
+    return status;
 }
 
 /* Against a receiver that stalls: what one socket may have in flight, and what happens then. */
@@ -220,6 +380,8 @@ static int cmd_flood(char **argv)
         tally.bytes += (uint64_t)sent;
     }
     const char *refusal = strerrorname_np(errno);
+    printf("HELD calls=%" G_GUINT64_FORMAT "\n", tally.calls);
+    fflush(stdout);
     uint64_t calls = tally.calls;
     take_all_notes(fd, &tally, calls > 0 ? calls - 1 : 0);
     sent = send(fd, memory, chunk, MSG_ZEROCOPY | MSG_DONTWAIT);
@@ -227,75 +389,6 @@ static int cmd_flood(char **argv)
            " errno=%s noted=%" G_GUINT64_FORMAT " then=%s\n",
            chunk, calls, tally.bytes, refusal, tally.completed,
            sent > 0 ? "sent" : strerrorname_np(errno));
-    return 0;
-}
-
-static void serve(int fd, int stall_ms)
-{
-    static char buffer[1 << 20];
-
-    poll(NULL, 0, stall_ms);
-    while (recv(fd, buffer, sizeof(buffer), 0) > 0) {
-    }
-    _exit(0);
-}
-
-static int cmd_sink(char **argv)
-{
-    const struct sockaddr_in address = address_of("0.0.0.0", argv[0]);
-    int one = 1;
-    int listener = socket(AF_INET, SOCK_STREAM, 0);
-
-    signal(SIGCHLD, SIG_IGN);
-    setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-    if (bind(listener, (const struct sockaddr *)&address, sizeof(address)) < 0 ||
-        listen(listener, 16) < 0) {
-        die("listen");
-    }
-    printf("SINK port=%s\n", argv[0]);
-    fflush(stdout);
-    int fd;
-    while ((fd = accept(listener, NULL, NULL)) >= 0) {
-        if (fork() == 0) {
-            close(listener);
-            serve(fd, atoi(argv[1]));
-        }
-        close(fd);
-    }
-    die("accept");
-    return 1;
-}
-
-static int cmd_tap(char **argv)
-{
-    static struct sock_filter reject = { BPF_RET | BPF_K, 0, 0, 0 };
-    const struct sock_fprog program = { .len = 1, .filter = &reject };
-    const int one = 1;
-    struct sockaddr_ll address = {
-        .sll_family = AF_PACKET,
-        .sll_protocol = htons((uint16_t)strtoul(argv[1], NULL, 0)),
-    };
-
-    for (char **option = argv + 2; *option; option++) {
-        if (strcmp(*option, "netns") == 0 && unshare(CLONE_NEWNET) < 0) {
-            die("unshare");
-        }
-    }
-    int fd = socket(AF_PACKET, SOCK_RAW, 0);
-    for (char **option = argv + 2; *option; option++) {
-        if (strcmp(*option, "reject") == 0) {
-            setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
-        } else if (strcmp(*option, "ignore-outgoing") == 0) {
-            setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one, sizeof(one));
-        }
-    }
-    address.sll_ifindex = strcmp(argv[0], "any") == 0 ? 0 : (int)if_nametoindex(argv[0]);
-    if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
-        die("packet socket");
-    }
-    printf("TAP pid=%d\n", getpid());
-    fflush(stdout);
-    pause();
     return 0;
 }
 
@@ -341,8 +434,9 @@ int main(int argc, char **argv)
         int n_arguments;
         int (*run)(char **argv);
     } commands[] = {
-        { "send", 5, cmd_send }, { "flood", 3, cmd_flood },       { "sink", 2, cmd_sink },
-        { "tap", 2, cmd_tap },   { "diagnose", 1, cmd_diagnose },
+        { "send", 5, cmd_send },   { "flood", 3, cmd_flood }, { "torn", 4, cmd_torn },
+        { "sink", 2, cmd_sink },   { "tap", 2, cmd_tap },     { "diagnose", 1, cmd_diagnose },
+        { "count", 2, cmd_count }, { "as", 2, cmd_as },
     };
 
     signal(SIGPIPE, SIG_IGN);
@@ -351,6 +445,6 @@ int main(int argc, char **argv)
             return commands[i].run(argv + 2);
         }
     }
-    fprintf(stderr, "usage: zcprobe send|flood|sink|tap|diagnose ARGUMENT...\n");
+    fprintf(stderr, "usage: zcprobe send|flood|torn|sink|tap|diagnose|count|as ARGUMENT...\n");
     return 2;
 }

@@ -11,6 +11,7 @@ ZC_QEMU_TESTS = \
 	tests/qemu/linux-guest-moves-live-and-back \
 	tests/qemu/page-changed-on-the-way-is-found \
 	tests/qemu/qemu-10.0-writes-while-it-moves-in-every-mode \
+	tests/qemu/qemu-7.2-loses-pages-and-zcmig-finds-them \
 	tests/qemu/qemu-7.2-rests-while-it-moves-in-every-mode \
 	tests/qemu/qemu-guest-moves-without-rights \
 	tests/qemu/qemu-guest-survives-a-failed-move \

@@ -70,13 +70,13 @@ END_TEST
 START_TEST(calls_per_socket_follow_option_memory)
 {
     zc_budget_init_from(&budget, 0, 20480);
-    ck_assert_uint_eq(zc_budget_calls_per_socket(&budget), 24);
+    ck_assert_uint_eq(zc_budget_calls_per_socket(&budget), 22);
     zc_budget_init_from(&budget, 0, 131072);
-    ck_assert_uint_eq(zc_budget_calls_per_socket(&budget), 157);
+    ck_assert_uint_eq(zc_budget_calls_per_socket(&budget), 146);
     zc_budget_init_from(&budget, 0, ZC_MIB);
-    ck_assert_uint_eq(zc_budget_calls_per_socket(&budget), 1260);
+    ck_assert_uint_eq(zc_budget_calls_per_socket(&budget), 1170);
     zc_budget_init_from(&budget, 0, 0);
-    ck_assert_uint_eq(zc_budget_calls_per_socket(&budget), 24);
+    ck_assert_uint_eq(zc_budget_calls_per_socket(&budget), 22);
 }
 END_TEST
 

@@ -201,6 +201,7 @@ struct zcmig_channel_stats {
     const char *zerocopy_reason; /* why not, for people; "" when there is nothing to say */
     uint64_t splice_calls;
     uint64_t splice_bytes;
+    uint64_t registered_bytes;   /* of zerocopy_bytes: io_uring, from memory pinned beforehand */
     const char *engine;          /* "copy", "zerocopy", "io_uring", "splice", or "none" for null: */
     const char *engine_reason;   /* why not the one that was asked for, or "" */
 };
@@ -240,7 +241,7 @@ struct zcmig_iteration {
     uint64_t sent_bytes;
     int64_t took_ns;            /* until the destination had placed them */
     int64_t harvest_ns;         /* of the harvest after it */
-    uint64_t bandwidth;         /* bytes per second, as the estimate took it */
+    uint64_t bandwidth;         /* bytes of RAM per second, as the estimate took it */
     uint64_t dirty_pages;       /* that the harvest after it told */
     uint64_t dirty_pages_per_s;
     int64_t estimate_ns;        /* of the downtime, from these; INT64_MAX: not known */
