@@ -341,7 +341,9 @@ static void on_signal(int number)
     const uint64_t one = 1;
     int saved_errno = errno;
 
-    signal(number, SIG_DFL); /* the next one kills */
+    if (number == SIGINT) {
+        signal(number, SIG_DFL); /* who insists at the terminal kills; timeout(1) says TERM twice */
+    }
     if (write(atomic_load(&wake_fd), &one, sizeof(one)) < 0) {
         _exit(ZC_EXIT_CANCELLED);
     }
