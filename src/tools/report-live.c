@@ -6,6 +6,7 @@
 #include "tools/report.h"
 
 #define NS_PER_MS 1e6
+#define NS_PER_S 1e9
 
 struct part {
     const char *name;
@@ -94,6 +95,20 @@ static void print_guest(const struct zcmig_stats *stats, FILE *file)
     fputc('\n', file);
 }
 
+static void print_reconnects(const struct zcmig_live_stats *live, FILE *file)
+{
+    if (live->reconnecting_ns == 0) {
+        return;
+    }
+    fprintf(file, "  %-14s %" G_GUINT64_FORMAT " time%s; %.3f s without connections", "reconnected",
+            live->reconnects, live->reconnects == 1 ? "" : "s",
+            (double)live->reconnecting_ns / NS_PER_S);
+    if (live->resent_pages) {
+        fprintf(file, ", %" G_GUINT64_FORMAT " pages sent again", live->resent_pages);
+    }
+    fputc('\n', file);
+}
+
 void zc_report_live_print(const struct zcmig_stats *stats, FILE *file)
 {
     const struct zcmig_live_stats *live = &stats->live;
@@ -114,6 +129,7 @@ void zc_report_live_print(const struct zcmig_stats *stats, FILE *file)
         fputc('\n', file);
         print_downtime(&live->downtime, file);
     }
+    print_reconnects(live, file);
     print_guest(stats, file);
 }
 
@@ -223,6 +239,15 @@ void zc_report_live_add(JsonBuilder *builder, const struct zcmig_stats *stats)
         json_builder_end_array(builder);
     } else if (live->downtime.observed_ns) {
         add_ms(builder, "observed-downtime", live->downtime.observed_ns);
+    }
+    if (live->reconnecting_ns) {
+        begin(builder, "reconnect");
+        zc_report_add_count(builder, "count", live->reconnects);
+        add_ms(builder, "time", live->reconnecting_ns);
+        if (stats->sending) {
+            zc_report_add_count(builder, "resent-pages", live->resent_pages);
+        }
+        json_builder_end_object(builder);
     }
     add_guest(builder, live);
 }
