@@ -6,6 +6,7 @@
  */
 #include "config.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -13,6 +14,7 @@
 #include "lib/pair.h"
 #include "lib/peer.h"
 #include "lib/unit.h"
+#include "session/incoming.h"
 #include "wire/extension.h"
 
 #define PAGE 4096u
@@ -61,28 +63,31 @@ static bool hear(enum zc_extension_type type, struct zc_extension *extension)
             memmove(buffer, buffer + used, have);
         }
     }
+    ck_assert_msg(n == 0 || errno == ECONNRESET, "no end of the connection: %s", strerror(errno));
     return false;
 }
 
 static void begin_ram(uint64_t bytes)
 {
     zc_peer_ram_start(&peer, bytes);
-    zc_peer_sync(&peer);
+    if (peer.n_channels) {
+        zc_peer_sync(&peer);
+    }
     zc_peer_section_end(&peer);
     zc_peer_flush(&peer);
 }
 
 /* A session that is kept, cut behind its first barrier. */
-static void setup(void)
+static void begin(unsigned int n_channels)
 {
     struct zc_extension message = { .type = ZC_EXTENSION_SESSION };
 
     zc_pair_init(&pair, NULL, NULL);
     pair.recv.reconnect_ms = 3000;
     zc_pair_start_receiver(&pair);
-    greet(1);
+    greet(n_channels);
     memcpy(message.session.uuid, uuid, sizeof(uuid));
-    message.session.n_channels = 1;
+    message.session.n_channels = (uint16_t)n_channels;
     message.session.live = true;
     put(&message);
     message = (struct zc_extension){ .type = ZC_EXTENSION_KEEP, .keep = { .seconds = 1 } };
@@ -99,6 +104,17 @@ static void setup(void)
     shutdown(peer.main_fd, SHUT_WR);
     ck_assert(!hear(ZC_EXTENSION_READY, &message)); /* until it closes, too */
     zc_peer_stop(&peer);
+}
+
+static void setup(void)
+{
+    begin(1);
+}
+
+/* All pages come on the main stream. */
+static void setup_without_channels(void)
+{
+    begin(0);
 }
 
 static void teardown(void)
@@ -135,7 +151,6 @@ static void expect_served(void)
     resume(uuid, secret);
     ck_assert(hear(ZC_EXTENSION_RESUMED, &message));
     ck_assert_uint_eq(message.resumed.runs, 0);
-    ck_assert_uint_eq(message.resumed.barriers, 1);
     message = (struct zc_extension){ .type = ZC_EXTENSION_FAIL,
                                      .fail = { .code = ZCMIG_ERROR_SOURCE, .text = "enough" } };
     put(&message);
@@ -147,7 +162,10 @@ static void expect_served(void)
 
 START_TEST(the_source_is_served)
 {
+    const struct zc_incoming *in = (const struct zc_incoming *)pair.receiver;
+
     expect_served();
+    ck_assert_uint_eq(in->n_barriers, 1);
 }
 END_TEST
 
@@ -176,6 +194,8 @@ END_TEST
 /* As if it were a new migration; with pages, which must not get into the RAM. */
 START_TEST(somebody_who_just_sends)
 {
+    const struct zc_incoming *in = (const struct zc_incoming *)pair.receiver;
+
     greet(0);
     zc_peer_ram_start(&peer, BYTES);
     zc_peer_section_end(&peer);
@@ -183,6 +203,7 @@ START_TEST(somebody_who_just_sends)
     zc_peer_page(&peer, 1, 0x66);
     zc_peer_flush(&peer);
     expect_dropped();
+    ck_assert_uint_eq(in->ram.blocks[0].host[PAGE], 0);
     expect_served();
 }
 END_TEST
@@ -256,11 +277,15 @@ int main(void)
     tcase_add_test(tcase, the_source_is_served);
     tcase_add_test(tcase, a_wrong_secret);
     tcase_add_test(tcase, another_session);
-    tcase_add_test(tcase, somebody_who_just_sends);
     tcase_add_loop_test(tcase, other_messages_than_resume, 0, 6);
     tcase_add_test(tcase, channels_of_somebody_else);
     tcase_add_test(tcase, another_list_of_blocks);
     tcase_add_test(tcase, a_resume_where_nothing_was_cut);
+    suite_add_tcase(suite, tcase);
+    tcase = tcase_create("without channels");
+    tcase_set_timeout(tcase, ZC_PAIR_WATCHDOG_S);
+    tcase_add_checked_fixture(tcase, setup_without_channels, teardown);
+    tcase_add_test(tcase, somebody_who_just_sends);
     suite_add_tcase(suite, tcase);
     return zc_unit_main(suite);
 }
