@@ -177,7 +177,7 @@ bool zc_incoming_guest_observe(struct zc_incoming *in)
     zc_synthetic_get_timeline(in->guest, &timeline);
     bool known = zc_synthetic_has_clock_of_before(in->guest);
     message.observed.writes = timeline.writes;
-    message.observed.gap_ns = known ? (uint64_t)timeline.gap_ns : 0;
+    message.observed.gap_ns = known ? (uint64_t)timeline.move_ns : 0;
     g_mutex_lock(&in->lock);
     in->live.downtime.observed_ns = (int64_t)message.observed.gap_ns;
     g_mutex_unlock(&in->lock);

@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "net/io.h"
+#include "session/guest-check.h"
 #include "session/outgoing.h"
 #include "session/precopy.h"
 #include "wire/multifd.h"
@@ -398,6 +399,10 @@ static void outgoing_get_stats(zcmig_session *session, struct zcmig_stats *stats
         stats->wire_bytes += stats->channels[i].wire_bytes;
     }
     stats->live = out->live;
+    struct zc_synthetic *guest = zc_synthetic_from_source(out->source);
+    if (guest) {
+        zc_guest_get_latency(guest, &stats->live);
+    }
     if (out->source->live) {
         uint64_t done = stats->normal_pages + stats->zero_pages - out->pages_before;
         stats->live.remaining_bytes =

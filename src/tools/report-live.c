@@ -6,6 +6,7 @@
 #include "tools/report.h"
 
 #define NS_PER_MS 1e6
+#define NS_PER_US 1e3
 #define NS_PER_S 1e9
 
 struct part {
@@ -95,6 +96,30 @@ static void print_guest(const struct zcmig_stats *stats, FILE *file)
     fputc('\n', file);
 }
 
+/* What tracking its writes cost the guest: the same write, with and without. */
+static void print_latency(const struct zcmig_live_stats *live, FILE *file)
+{
+    const struct {
+        const char *name;
+        const struct zcmig_latency *latency;
+    } rows[] = { { "untracked", &live->untracked }, { "tracked", &live->tracked } };
+    const char *label = "guest's writes";
+
+    for (unsigned int i = 0; i < G_N_ELEMENTS(rows); i++) {
+        const struct zcmig_latency *latency = rows[i].latency;
+        if (latency->writes == 0) {
+            continue;
+        }
+        fprintf(file,
+                "  %-14s %-9s half within %.1f us, 99%% %.1f us, 99.9%% %.1f us, all %.1f us "
+                "(%" G_GUINT64_FORMAT ")\n",
+                label, rows[i].name, (double)latency->p50_ns / NS_PER_US,
+                (double)latency->p99_ns / NS_PER_US, (double)latency->p999_ns / NS_PER_US,
+                (double)latency->max_ns / NS_PER_US, latency->writes);
+        label = "";
+    }
+}
+
 static void print_reconnects(const struct zcmig_live_stats *live, FILE *file)
 {
     if (live->reconnecting_ns == 0) {
@@ -128,6 +153,7 @@ void zc_report_live_print(const struct zcmig_stats *stats, FILE *file)
         }
         fputc('\n', file);
         print_downtime(&live->downtime, file);
+        print_latency(live, file);
     }
     print_reconnects(live, file);
     print_guest(stats, file);
@@ -221,6 +247,28 @@ static void add_guest(JsonBuilder *builder, const struct zcmig_live_stats *live)
     json_builder_end_object(builder);
 }
 
+static void add_latency(JsonBuilder *builder, const char *name, const struct zcmig_latency *latency)
+{
+    unsigned int n = ZCMIG_LATENCY_BUCKETS;
+
+    begin(builder, name);
+    zc_report_add_count(builder, "writes", latency->writes);
+    zc_report_add_count(builder, "median-ns", (uint64_t)latency->p50_ns);
+    zc_report_add_count(builder, "p99-ns", (uint64_t)latency->p99_ns);
+    zc_report_add_count(builder, "p999-ns", (uint64_t)latency->p999_ns);
+    zc_report_add_count(builder, "max-ns", (uint64_t)latency->max_ns);
+    json_builder_set_member_name(builder, "histogram");
+    json_builder_begin_array(builder);
+    while (n > 0 && latency->histogram[n - 1] == 0) {
+        n--;
+    }
+    for (unsigned int i = 0; i < n; i++) {
+        json_builder_add_int_value(builder, (gint64)latency->histogram[i]);
+    }
+    json_builder_end_array(builder);
+    json_builder_end_object(builder);
+}
+
 void zc_report_live_add(JsonBuilder *builder, const struct zcmig_stats *stats)
 {
     const struct zcmig_live_stats *live = &stats->live;
@@ -231,6 +279,10 @@ void zc_report_live_add(JsonBuilder *builder, const struct zcmig_stats *stats)
             add_downtime(builder, &live->downtime);
         }
         zc_report_live_add_estimate(builder, live);
+        begin(builder, "write-latency");
+        add_latency(builder, "untracked", &live->untracked);
+        add_latency(builder, "tracked", &live->tracked);
+        json_builder_end_object(builder);
         json_builder_set_member_name(builder, "iterations");
         json_builder_begin_array(builder);
         for (unsigned int i = 0; i < live->n_kept; i++) {

@@ -31,6 +31,7 @@ static void init(struct zc_pair *pair, const char *source, enum zcmig_verify ver
     pair->send.run_for_ms = 20;
     pair->recv.run_for_ms = 20;
     pair->recv.accept_timeout_ms = 2000;
+    pair->send.downtime_limit_ms = 20000; /* one iteration, however busy this host is */
 }
 
 static struct zc_meddler *start_with_meddler(struct zc_pair *pair)

@@ -243,6 +243,18 @@ struct zcmig_downtime {
     int64_t resume_ns;
 };
 
+#define ZCMIG_LATENCY_BUCKETS 40
+
+/* How long single writes of the guest took.  All zeros: none was measured. */
+struct zcmig_latency {
+    uint64_t writes;
+    int64_t p50_ns;
+    int64_t p99_ns;
+    int64_t p999_ns;
+    int64_t max_ns;
+    uint64_t histogram[ZCMIG_LATENCY_BUCKETS]; /* b: writes that took 2^b to 2^(b+1) - 1 ns */
+};
+
 struct zcmig_iteration {
     uint64_t pages;             /* that it had to send */
     uint64_t sent_bytes;
@@ -266,6 +278,9 @@ struct zcmig_live_stats {
     struct zcmig_downtime downtime;
     unsigned int n_kept;        /* the last of them */
     struct zcmig_iteration kept[ZCMIG_ITERATIONS_KEPT];
+    /* source: of the guest's writes here, and so what tracking them costs it */
+    struct zcmig_latency untracked;
+    struct zcmig_latency tracked;
     uint64_t reconnects;        /* times that the session went on over new connections */
     int64_t reconnecting_ns;    /* without any, in all */
     uint64_t resent_pages;      /* source: sent, not known to have arrived, and sent again */
