@@ -11,6 +11,8 @@
 #define MIB (UINT64_C(1) << 20)
 #define DEADLINE_MS 20000 /* of each wait: far more than any takes, far less than the watchdog's */
 #define STALL_MS 400      /* of both ends, when the peer is made to stall */
+#define RECONNECT_MS 3000
+#define BEGUN_BYTES (64u << 10) /* behind so many there is something to go on with */
 #define TIMEOUT_MS 1500   /* of the migration: what does not converge by then does not */
 
 static const char *const way_names[] = { "tcp", "unix", "pull", "memfd" };
@@ -109,6 +111,10 @@ void soak_case_draw(struct soak_case *soak, uint64_t seed)
                                                          : soak->size_bytes * 5 / 4);
     soak->fault_us = draw(&random, 100) * 1000;
     soak->by_command = draw(&random, 40) == 0;
+    if (draw(&random, 2) && soak->fault >= SOAK_CUT && soak->fault <= SOAK_CUT_BACK &&
+        !soak->by_command) {
+        soak->send.reconnect_ms = soak->recv.reconnect_ms = RECONNECT_MS;
+    }
 }
 
 void soak_case_clear(struct soak_case *soak)
@@ -121,14 +127,14 @@ char *soak_case_format(const struct soak_case *soak)
     const struct zcmig_send_options *send = &soak->send;
 
     return g_strdup_printf(
-        "%s %s channels=%u engine=%s zerocopy=%s verify=%s tracker=%s limit=%d bandwidth=%u%s%s%s "
+        "%s %s channels=%u engine=%s zerocopy=%s verify=%s tracker=%s limit=%d bandwidth=%u%s%s%s%s "
         "fault=%s",
         way_names[soak->way], soak->source, send->channels, soak_engine_names[send->engine],
         soak_zerocopy_names[send->zerocopy], soak_verify_names[send->verify], soak_tracker_names[send->tracker],
         (int)send->downtime_limit_ms, (unsigned int)(send->max_bandwidth / MIB),
         send->auto_converge ? " auto-converge" : "",
         send->timeout_policy == ZCMIG_TIMEOUT_SWITCHOVER ? " switchover" : "",
-        soak->by_command ? " by-command" : "", fault_names[soak->fault]);
+        send->reconnect_ms ? " reconnect" : "", soak->by_command ? " by-command" : "", fault_names[soak->fault]);
 }
 
 /* ---------------------------------------------------------------------- run */
@@ -196,6 +202,14 @@ static const char *find_wrong(const struct soak_case *soak, const struct end *se
         !(send->error->code == ZCMIG_ERROR_TIMEOUT && from->guest == ZCMIG_GUEST_RUNS)) {
         return "it failed undisturbed";
     }
+    if (soak->send.reconnect_ms && from->guest == ZCMIG_GUEST_IN_DOUBT) {
+        return "in doubt, although the destination could be asked";
+    }
+    if (soak->send.reconnect_ms && soak->fault != SOAK_CUT_BACK &&
+        soak->fault_bytes > BEGUN_BYTES && !send->ok &&
+        send->error->code == ZCMIG_ERROR_DISCONNECTED) {
+        return "a cut ended it that could have been survived";
+    }
     if (send->ok && soak->send.verify != ZCMIG_VERIFY_OFF && soak->way != SOAK_MEMFD &&
         send->stats.verified_pages * 4096 != soak->size_bytes) {
         return "not every page was verified";
@@ -248,6 +262,9 @@ static struct zc_meddler *disturb(const struct soak_case *soak, const char *addr
         return NULL;
     }
     struct zc_meddler *meddler = zc_meddler_start(address, NULL, NULL);
+    if (soak->send.reconnect_ms) {
+        zc_meddler_cut_once(meddler);
+    }
     switch (soak->fault) {
     case SOAK_CUT:
     case SOAK_RESET:

@@ -49,6 +49,7 @@ struct zc_meddler {
     _Atomic uint64_t call_after;
     void (*call)(void *data);
     void *call_data;
+    _Atomic bool cut_once;
     _Atomic bool stopping;
 };
 
@@ -79,6 +80,15 @@ static void cut_all(struct zc_meddler *meddler)
     }
 }
 
+/* Whether it is time to cut, and nobody else does it. */
+static bool is_due(struct zc_meddler *meddler, _Atomic uint64_t *after, uint64_t total)
+{
+    uint64_t at = atomic_load(after);
+
+    return total >= at && (!atomic_load(&meddler->cut_once) ||
+                           atomic_compare_exchange_strong(after, &at, UINT64_MAX));
+}
+
 /* Counts bytes from the source; false once the connections are cut. */
 static bool account(struct link *link, size_t n)
 {
@@ -90,7 +100,7 @@ static bool account(struct link *link, size_t n)
         atomic_compare_exchange_strong(&meddler->call_after, &call_after, UINT64_MAX)) {
         meddler->call(meddler->call_data);
     }
-    if (total >= atomic_load(&meddler->cut_after)) {
+    if (is_due(meddler, &meddler->cut_after, total)) {
         g_mutex_lock(&meddler->lock);
         cut_all(meddler);
         g_mutex_unlock(&meddler->lock);
@@ -177,9 +187,8 @@ static gpointer run_forward(gpointer data)
 
     if (recv(link->source_fd, magic, sizeof(magic), MSG_PEEK | MSG_WAITALL) == sizeof(magic)) {
         is_multifd = magic[0] == 0x11;
-        if (!is_multifd ||
-            (read_all(link, init, sizeof(init)) &&
-             write_all(link->destination_fd, init, sizeof(init)))) {
+        if (!is_multifd || (read_all(link, init, sizeof(init)) &&
+                            write_all(link->destination_fd, init, sizeof(init)))) {
             while (is_multifd ? forward_packet(link) : forward_bytes(link)) {
             }
         }
@@ -194,7 +203,7 @@ static bool account_back(struct link *link, size_t n)
     struct zc_meddler *meddler = link->meddler;
     uint64_t total = atomic_fetch_add(&meddler->bytes_back, n) + n;
 
-    if (total < atomic_load(&meddler->cut_back_after)) {
+    if (!is_due(meddler, &meddler->cut_back_after, total)) {
         return true;
     }
     g_mutex_lock(&meddler->lock);
@@ -280,6 +289,16 @@ void zc_meddler_cut_after(struct zc_meddler *meddler, uint64_t bytes, bool reset
 {
     atomic_store(&meddler->cut_reset, reset);
     atomic_store(&meddler->cut_after, bytes);
+}
+
+void zc_meddler_cut_once(struct zc_meddler *meddler)
+{
+    atomic_store(&meddler->cut_once, true);
+}
+
+void zc_meddler_refuse(struct zc_meddler *meddler)
+{
+    shutdown(meddler->listen_fd, SHUT_RDWR);
 }
 
 void zc_meddler_stall_after(struct zc_meddler *meddler, uint64_t bytes)

@@ -7,6 +7,8 @@
  */
 #include "config.h"
 
+#include <stdatomic.h>
+
 #include "lib/pair.h"
 #include "lib/unit.h"
 #include "session/incoming.h"
@@ -15,15 +17,22 @@
 static struct zc_pair pair;
 static uint8_t *page; /* of the source's guest */
 static bool cancels;
+static _Atomic bool go_on;
 
 bool __real_zc_incoming_digest_memory(struct zc_incoming *in);
 bool __wrap_zc_incoming_digest_memory(struct zc_incoming *in);
 bool __real_zc_outgoing_hear_result(struct zc_outgoing *out);
 bool __wrap_zc_outgoing_hear_result(struct zc_outgoing *out);
 
-/* For the destination a page is other than for the source, as if its guest had written. */
+/*
+ * For the destination a page is other than for the source, as if its guest had written: once the
+ * source has digested it, and given up if it does so.  The manifest fits the socket meanwhile.
+ */
 bool __wrap_zc_incoming_digest_memory(struct zc_incoming *in)
 {
+    while (!atomic_load(&go_on)) {
+        g_thread_yield();
+    }
     page[0] ^= 1;
     bool ok = __real_zc_incoming_digest_memory(in);
     page[0] ^= 1;
@@ -33,10 +42,14 @@ bool __wrap_zc_incoming_digest_memory(struct zc_incoming *in)
 /* The manifest is on its way. */
 bool __wrap_zc_outgoing_hear_result(struct zc_outgoing *out)
 {
-    if (cancels) {
-        zcmig_session_cancel(&out->session);
+    if (!cancels) {
+        atomic_store(&go_on, true);
+        return __real_zc_outgoing_hear_result(out);
     }
-    return __real_zc_outgoing_hear_result(out);
+    zcmig_session_cancel(&out->session);
+    bool ok = __real_zc_outgoing_hear_result(out);
+    atomic_store(&go_on, true);
+    return ok;
 }
 
 static void find_page(zcmig_session *sender, void *data)
@@ -61,6 +74,7 @@ static void move(bool with_cancel)
     pair.send.run_for_ms = 20;
     pair.prepare = find_page;
     cancels = with_cancel;
+    atomic_store(&go_on, false);
     zc_pair_run(&pair);
     ck_assert_int_eq(pair.send_stats.live.guest, ZCMIG_GUEST_RUNS);
     ck_assert_int_ne(pair.recv_stats.live.guest, ZCMIG_GUEST_RUNS);
