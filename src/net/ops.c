@@ -93,7 +93,10 @@ static ssize_t kernel_vmsplice(void *ctx, int pipe_fd, const struct iovec *iovs,
     return taken < 0 ? -errno : taken;
 }
 
-/* There is no MSG_NOSIGNAL for splice: the signal, which is this thread's, is taken back. */
+/*
+ * There is no MSG_NOSIGNAL for splice: the signal, which is this thread's, is taken back.  A short
+ * count may hide it: the kernel sends 16 pages at a time, and says what went before the one that failed.
+ */
 static ssize_t kernel_splice(void *ctx, int pipe_fd, int fd, size_t bytes, bool more)
 {
     const struct timespec at_once = { 0 };
@@ -110,7 +113,7 @@ static ssize_t kernel_splice(void *ctx, int pipe_fd, int fd, size_t bytes, bool 
                       SPLICE_F_NONBLOCK | SPLICE_F_MOVE | (more ? SPLICE_F_MORE : 0));
     } while (sent < 0 && errno == EINTR);
     sent = sent < 0 ? -errno : sent;
-    if (sent == -EPIPE && !sigismember(&pending, SIGPIPE)) {
+    if (sent != (ssize_t)bytes && !sigismember(&pending, SIGPIPE)) {
         sigtimedwait(&sigpipe, NULL, &at_once);
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
