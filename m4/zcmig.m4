@@ -86,13 +86,13 @@ AC_DEFUN([ZC_CHECK_PROGRAM], [
 ])
 
 AC_DEFUN([ZC_CHECK_PROGRAMS], [
-  ZC_CHECK_PROGRAM([QEMU], [qemu-system-x86_64], [lost: zcmig demo, the tests against QEMU])
-  ZC_CHECK_PROGRAM([BUSYBOX], [busybox], [lost: zcmig demo, the tests with a guest kernel])
+  ZC_CHECK_PROGRAM([QEMU], [qemu-system-x86_64], [lost: zcmig demo --image, the tests against QEMU])
+  ZC_CHECK_PROGRAM([BUSYBOX], [busybox], [lost: zcmig demo --image, the tests with a guest kernel])
   AS_IF([test "x$BUSYBOX" != xno], [
     AC_MSG_CHECKING([whether $BUSYBOX is static])
     AS_IF([ldd "$BUSYBOX" 2>/dev/null | grep -q "=>"],
       [AC_MSG_RESULT([no])
-       zc_found_BUSYBOX="not static (lost: zcmig demo, the tests with a guest kernel)"],
+       zc_found_BUSYBOX="not static (lost: zcmig demo --image, the tests with a guest kernel)"],
       [AC_MSG_RESULT([yes])])])
   ZC_CHECK_PROGRAM([IPROUTE], [ip], [lost: the tests in network namespaces])
   ZC_CHECK_PROGRAM([GNUPLOT], [gnuplot], [lost: plots of the benchmarks])

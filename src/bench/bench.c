@@ -10,14 +10,17 @@
 #include <sched.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/error.h"
+#include "bench/datagram.h"
 #include "bench/run.h"
-#include "bench/sink.h"
-#include "net/addr.h"
+#include "bench/way.h"
+
+#define STREAM_CHUNK_BYTES (512u * 1024)
+#define DATAGRAM_CHUNK_BYTES (60u * 1024)
 
 struct zcmig_bench {
     struct zcmig_bench_options options;
@@ -25,92 +28,35 @@ struct zcmig_bench {
     struct zc_addr addr;
     struct zc_budget budget;
     uint8_t *memory;
+    uint64_t mapped_bytes;
     GArray *runs; /* struct zcmig_bench_row */
     GArray *medians;
+    GPtrArray *skipped; /* texts; ends with NULL once it ran */
     GError *error;
 };
 
 static const char *const engine_names[] = { "auto", "copy", "zerocopy", "io_uring", "splice" };
-static const char *const way_names[] = { "ipv4", "ipv6", "unix" };
-
-/* ------------------------------------------------------------- connections */
-
-static int connect_tcp(const char *uri, struct zc_sink_thread **sink_out, GError **error)
-{
-    struct zc_addr listen = { 0 }, bound = { 0 };
-    g_autofree char *address = NULL;
-    int fd = -1, accepted = -1;
-
-    int listener = zc_addr_parse(uri, &listen, error)
-                       ? zc_addr_listen(&listen, 1, false, &address, error)
-                       : -1;
-    if (listener >= 0 && zc_addr_parse(address, &bound, error)) {
-        fd = zc_addr_connect(&bound, zc_deadline_in(5000), -1, error);
-    }
-    if (fd >= 0) { /* the connection is in the backlog: this does not wait */
-        accepted = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    }
-    if (fd >= 0 && accepted < 0) {
-        zc_error_errno(error, ZCMIG_ERROR_CONNECT, -errno, "cannot accept on %s", address);
-        close(fd);
-        fd = -1;
-    }
-    if (listener >= 0) {
-        zc_addr_unlisten(&listen, listener);
-    }
-    zc_addr_clear(&listen);
-    zc_addr_clear(&bound);
-    if (fd >= 0) {
-        *sink_out = zc_sink_thread_start(accepted);
-    }
-    return fd;
-}
-
-static int connect_unix(struct zc_sink_thread **sink_out, GError **error)
-{
-    int pair[2];
-
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0) {
-        zc_error_errno(error, ZCMIG_ERROR_CONNECT, -errno, "cannot make a pair of sockets");
-        return -1;
-    }
-    *sink_out = zc_sink_thread_start(pair[1]);
-    return pair[0];
-}
-
-/* A connection to a sink, by @way or to the destination; -1 with @error. */
-static int connect_way(zcmig_bench *bench, unsigned int way, struct zc_sink_thread **sink_out,
-                       GError **error)
-{
-    *sink_out = NULL;
-    if (bench->destination) {
-        return zc_addr_connect(&bench->addr, zc_deadline_in(bench->options.stall_timeout_ms), -1,
-                               error);
-    }
-    switch (way) {
-    case ZCMIG_BENCH_IPV4:
-        return connect_tcp("tcp:127.0.0.1:0", sink_out, error);
-    case ZCMIG_BENCH_IPV6:
-        return connect_tcp("tcp:[::1]:0", sink_out, error);
-    default:
-        return connect_unix(sink_out, error);
-    }
-}
 
 /* -------------------------------------------------------------------- runs */
 
-static bool run_one(zcmig_bench *bench, unsigned int run, unsigned int way, unsigned int chunk,
+static bool run_one(zcmig_bench *bench, unsigned int run, unsigned int way, uint64_t chunk_bytes,
                     enum zc_engine_kind engine)
 {
-    const struct zc_bench_load load = { bench->memory, &bench->budget, &bench->options };
+    const struct zc_bench_load load = {
+        .memory = bench->memory,
+        .memory_bytes = bench->mapped_bytes,
+        .budget = &bench->budget,
+        .options = &bench->options,
+        .datagrams = zc_bench_is_datagrams(&bench->options, way),
+    };
     struct zcmig_bench_row row = {
-        .way = bench->destination ? bench->destination : way_names[way],
+        .way = bench->destination ? bench->destination : zc_bench_way_name(way),
         .engine = engine_names[engine],
-        .chunk_bytes = bench->options.chunk_bytes[chunk],
+        .chunk_bytes = chunk_bytes,
         .run = run,
     };
     struct zc_sink_thread *sink;
-    int fd = connect_way(bench, way, &sink, &bench->error);
+    int fd = zc_bench_connect(&bench->options, &bench->addr, way, &sink, &bench->error);
 
     if (fd < 0) {
         return false;
@@ -124,39 +70,80 @@ static bool run_one(zcmig_bench *bench, unsigned int run, unsigned int way, unsi
     return ok;
 }
 
-static bool run_combinations(zcmig_bench *bench, unsigned int run)
+static bool run_way(zcmig_bench *bench, unsigned int run, unsigned int way)
 {
     const struct zcmig_bench_options *options = &bench->options;
+    bool datagrams = zc_bench_is_datagrams(options, way);
 
-    for (unsigned int way = 0; way < ZCMIG_BENCH_N_WAYS; way++) {
-        if (!(options->ways & 1u << way)) {
-            continue;
-        }
-        for (unsigned int chunk = 0; chunk < options->n_chunks; chunk++) {
-            for (unsigned int engine = 0; engine < G_N_ELEMENTS(engine_names); engine++) {
-                if ((options->engines & 1u << engine) &&
-                    !run_one(bench, run, way, chunk, (enum zc_engine_kind)engine)) {
-                    return false;
-                }
+    for (unsigned int i = 0; i < MAX(options->n_chunks, 1); i++) {
+        uint64_t chunk_bytes = options->n_chunks > 0 ? options->chunk_bytes[i]
+                               : datagrams           ? DATAGRAM_CHUNK_BYTES
+                                                     : STREAM_CHUNK_BYTES;
+        for (unsigned int engine = 0; engine < G_N_ELEMENTS(engine_names); engine++) {
+            if ((options->engines & 1u << engine) &&
+                !run_one(bench, run, way, chunk_bytes, (enum zc_engine_kind)engine)) {
+                return false;
             }
         }
     }
     return true;
 }
 
+static bool run_combinations(zcmig_bench *bench, unsigned int run)
+{
+    for (unsigned int way = 0; way < ZCMIG_BENCH_N_WAYS; way++) {
+        if ((bench->options.ways & 1u << way) && !run_way(bench, run, way)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Leaves out the ways that cannot be had, before the first run, so that all runs have the same. */
+static void skip_absent_ways(zcmig_bench *bench)
+{
+    for (unsigned int way = 0; way < ZCMIG_BENCH_N_WAYS; way++) {
+        g_autoptr(GError) error = NULL;
+        struct zc_sink_thread *sink;
+        if (!(bench->options.ways & 1u << way)) {
+            continue;
+        }
+        int fd = zc_bench_connect(&bench->options, &bench->addr, way, &sink, &error);
+        if (fd < 0) {
+            bench->options.ways &= ~(1u << way);
+            g_ptr_array_add(bench->skipped,
+                            g_strdup_printf("%s: %s", zc_bench_way_name(way), error->message));
+            continue;
+        }
+        close(fd);
+        zc_sink_thread_stop(sink);
+    }
+}
+
+/* Whether the sinks can run where they are to; and this thread does from now on. */
+static bool check_cpus(zcmig_bench *bench)
+{
+    int sink_cpu = bench->options.sink_cpu, cpu = bench->options.cpu;
+    cpu_set_t before;
+
+    int ret = sched_getaffinity(0, sizeof(before), &before) < 0 ? -errno : zc_bench_pin(sink_cpu);
+    if (ret < 0) {
+        return zc_error_errno(&bench->error, ZCMIG_ERROR_USAGE, ret, "sink: cannot run on CPU %d",
+                              sink_cpu);
+    }
+    sched_setaffinity(0, sizeof(before), &before);
+    ret = zc_bench_pin(cpu);
+    return ret == 0 ||
+           zc_error_errno(&bench->error, ZCMIG_ERROR_USAGE, ret, "cannot run on CPU %d", cpu);
+}
+
 static gpointer bench_thread(gpointer data)
 {
     zcmig_bench *bench = data;
-    bool ok = true;
+    bool ok = check_cpus(bench);
 
-    if (bench->options.cpu >= 0) {
-        cpu_set_t cpus;
-        CPU_ZERO(&cpus);
-        CPU_SET((unsigned int)bench->options.cpu, &cpus);
-        if (sched_setaffinity(0, sizeof(cpus), &cpus) < 0) {
-            ok = zc_error_errno(&bench->error, ZCMIG_ERROR_USAGE, -errno, "cannot run on CPU %d",
-                                bench->options.cpu);
-        }
+    if (ok && bench->options.skip_absent && !bench->destination) {
+        skip_absent_ways(bench);
     }
     for (unsigned int run = 0; ok && run < bench->options.runs; run++) {
         ok = run_combinations(bench, run);
@@ -193,6 +180,8 @@ static void make_medians(zcmig_bench *bench)
         offsetof(struct zcmig_bench_row, completions), offsetof(struct zcmig_bench_row, copied_min),
         offsetof(struct zcmig_bench_row, copied_max),  offsetof(struct zcmig_bench_row, real_ns),
         offsetof(struct zcmig_bench_row, user_ns),     offsetof(struct zcmig_bench_row, sys_ns),
+        offsetof(struct zcmig_bench_row, lost_bytes),
+        offsetof(struct zcmig_bench_row, registered_bytes),
     };
     unsigned int stride = bench->runs->len / bench->options.runs;
 
@@ -217,16 +206,38 @@ static void make_medians(zcmig_bench *bench)
 void zcmig_bench_options_init(struct zcmig_bench_options *options)
 {
     *options = (struct zcmig_bench_options){
-        .ways = (1u << ZCMIG_BENCH_N_WAYS) - 1,
+        .ways = 1u << ZCMIG_BENCH_IPV4 | 1u << ZCMIG_BENCH_IPV6 | 1u << ZCMIG_BENCH_UNIX |
+                1u << ZCMIG_BENCH_VSOCK,
+        .skip_absent = true,
         .engines = 1u << ZCMIG_ENGINE_COPY | 1u << ZCMIG_ENGINE_ZEROCOPY |
                    1u << ZCMIG_ENGINE_IO_URING | 1u << ZCMIG_ENGINE_SPLICE,
-        .chunk_bytes = { 512 * 1024 },
-        .n_chunks = 1,
         .bytes = 256u << 20,
         .runs = 3,
         .cpu = -1,
+        .sink_cpu = -1,
         .stall_timeout_ms = 10000,
     };
+}
+
+/* Chunks that fit into what is sent by each way. */
+static bool check_chunks(const struct zcmig_bench_options *options, GError **error)
+{
+    bool any_datagrams = false;
+
+    for (unsigned int way = 0; way < ZCMIG_BENCH_N_WAYS; way++) {
+        any_datagrams = any_datagrams || ((options->ways & 1u << way) &&
+                                          zc_bench_is_datagrams(options, way));
+    }
+    uint64_t most = any_datagrams ? ZC_DATAGRAM_BYTES_MAX : ZCMIG_BENCH_CHUNK_BYTES_MAX;
+    for (unsigned int i = 0; i < options->n_chunks; i++) {
+        if (options->chunk_bytes[i] == 0 || options->chunk_bytes[i] > most) {
+            return zc_error(error, ZCMIG_ERROR_USAGE,
+                            "chunk: got %" G_GUINT64_FORMAT " bytes, allowed %s are 1 to %"
+                            G_GUINT64_FORMAT, options->chunk_bytes[i],
+                            any_datagrams ? "in datagrams" : "in a call", most);
+        }
+    }
+    return true;
 }
 
 static bool check_options(const struct zcmig_bench_options *options, GError **error)
@@ -234,20 +245,14 @@ static bool check_options(const struct zcmig_bench_options *options, GError **er
     unsigned int engines = 2u << ZCMIG_ENGINE_SPLICE;
 
     if (options->engines < 2 || options->engines >= engines || options->engines & 1 ||
-        options->ways == 0 || options->ways >= 1u << ZCMIG_BENCH_N_WAYS || options->n_chunks == 0 ||
+        options->ways == 0 || options->ways >= 1u << ZCMIG_BENCH_N_WAYS ||
         options->n_chunks > ZCMIG_BENCH_CHUNKS_MAX || options->bytes == 0 || options->runs == 0 ||
-        options->stall_timeout_ms < 1 || options->cpu >= CPU_SETSIZE) {
+        options->stall_timeout_ms < 1 || options->cpu >= CPU_SETSIZE ||
+        options->sink_cpu >= CPU_SETSIZE || options->udp_segment_bytes > ZC_DATAGRAM_BYTES_MAX) {
         return zc_error(error, ZCMIG_ERROR_USAGE,
-                        "bench: there must be engines, ways, chunks, bytes and runs");
+                        "bench: there must be engines, ways, bytes and runs");
     }
-    for (unsigned int i = 0; i < options->n_chunks; i++) {
-        if (options->chunk_bytes[i] == 0 || options->chunk_bytes[i] > ZCMIG_BENCH_CHUNK_BYTES_MAX) {
-            return zc_error(error, ZCMIG_ERROR_USAGE,
-                            "chunk: got %" G_GUINT64_FORMAT " bytes, allowed are 1 to %u",
-                            options->chunk_bytes[i], ZCMIG_BENCH_CHUNK_BYTES_MAX);
-        }
-    }
-    return true;
+    return check_chunks(options, error);
 }
 
 zcmig_bench *zcmig_bench_run(const struct zcmig_bench_options *options, GError **error)
@@ -257,36 +262,45 @@ zcmig_bench *zcmig_bench_run(const struct zcmig_bench_options *options, GError *
     bench->options = *options;
     bench->runs = g_array_new(FALSE, FALSE, sizeof(struct zcmig_bench_row));
     bench->medians = g_array_new(FALSE, FALSE, sizeof(struct zcmig_bench_row));
+    bench->skipped = g_ptr_array_new_with_free_func(g_free);
     if (!check_options(options, error)) {
         return NULL;
     }
     if (options->destination) {
-        if (!zc_addr_parse(options->destination, &bench->addr, error)) {
+        if (!zc_datagram_is_uri(options->destination) &&
+            !zc_addr_parse(options->destination, &bench->addr, error)) {
             return NULL;
         }
         if (bench->addr.kind == ZC_ADDR_FD || bench->addr.kind == ZC_ADDR_NULL) {
             zc_error(
                 error, ZCMIG_ERROR_USAGE,
-                "destination: got '%s', allowed are tcp:, unix:, vsock:", options->destination);
+                "destination: got '%s', allowed are tcp:, unix:, vsock:, udp:", options->destination);
             return NULL;
         }
         bench->destination = g_strdup(options->destination);
+        bench->options.destination = bench->destination;
         bench->options.ways = 1;
     }
-    void *memory = mmap(NULL, ZCMIG_BENCH_CHUNK_BYTES_MAX, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    bench->mapped_bytes = MAX(options->memory_bytes, ZCMIG_BENCH_CHUNK_BYTES_MAX);
+    void *memory = mmap(NULL, bench->mapped_bytes, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) {
-        zc_error_errno(error, ZCMIG_ERROR_FAILED, -errno, "no memory to send");
+        zc_error_errno(error, ZCMIG_ERROR_LIMIT, -errno, "memory: cannot map %" G_GUINT64_FORMAT
+                       " bytes", bench->mapped_bytes);
         return NULL;
     }
     bench->memory = memory;
+    memset(memory, 0x5a, bench->mapped_bytes); /* pages of its own: the zero page is in the cache */
     zc_budget_init(&bench->budget);
     g_thread_join(g_thread_new("zcmig-bench", bench_thread, bench));
     if (bench->error) {
         g_propagate_error(error, g_steal_pointer(&bench->error));
         return NULL;
     }
-    make_medians(bench);
+    if (bench->runs->len > 0) {
+        make_medians(bench);
+    }
+    g_ptr_array_add(bench->skipped, NULL);
     return g_steal_pointer(&bench);
 }
 
@@ -294,10 +308,11 @@ void zcmig_bench_free(zcmig_bench *bench)
 {
     if (bench) {
         if (bench->memory) {
-            munmap(bench->memory, ZCMIG_BENCH_CHUNK_BYTES_MAX);
+            munmap(bench->memory, bench->mapped_bytes);
         }
         g_array_unref(bench->runs);
         g_array_unref(bench->medians);
+        g_ptr_array_unref(bench->skipped);
         zc_addr_clear(&bench->addr);
         g_free(bench->destination);
         g_free(bench);
@@ -318,4 +333,9 @@ const struct zcmig_bench_row *zcmig_bench_get_runs(const zcmig_bench *bench, uns
 const struct zcmig_bench_row *zcmig_bench_get_medians(const zcmig_bench *bench, unsigned int *n_out)
 {
     return rows_of(bench->medians, n_out);
+}
+
+const char *const *zcmig_bench_get_skipped(const zcmig_bench *bench)
+{
+    return (const char *const *)bench->skipped->pdata;
 }

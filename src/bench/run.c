@@ -3,7 +3,8 @@
  * Design: packets without a header, so that a chunk is a call, from memory
  * that never changes, so that splice may be used over TCP too.  The clock runs
  * until the sink has closed: a channel that drained has got rid of its pages,
- * which is not to say that the bytes arrived.
+ * which is not to say that the bytes arrived.  Of datagrams it runs until the
+ * last was handed over and noted; what came is asked afterwards.
  */
 #include "config.h"
 
@@ -12,6 +13,7 @@
 #include <sys/socket.h>
 
 #include "base/error.h"
+#include "bench/datagram.h"
 #include "bench/run.h"
 #include "net/io.h"
 
@@ -45,16 +47,20 @@ static int send_all(struct zc_channel *channel, const struct zc_bench_load *load
                     uint64_t chunk_bytes)
 {
     uint64_t left = load->options->bytes;
+    /* Whole chunks, as many as there is memory for; one when it is always the same. */
+    uint64_t turn_bytes = MAX(load->options->memory_bytes / chunk_bytes, 1) * chunk_bytes;
+    uint64_t at = 0;
     int64_t stall_ms = load->options->stall_timeout_ms;
     int ret = 0;
 
     while (ret == 0 && left > 0) {
-        struct iovec pages = { (void *)load->memory, MIN(left, chunk_bytes) };
+        struct iovec pages = { (void *)(load->memory + at), MIN(left, chunk_bytes) };
         zc_deadline deadline = zc_deadline_in(stall_ms);
         uint8_t *header;
         ret = zc_channel_header(channel, &header, deadline);
         ret = ret < 0 ? ret : zc_channel_send(channel, 0, &pages, 1, deadline);
         left -= pages.iov_len;
+        at = (at + chunk_bytes) % turn_bytes;
     }
     return ret < 0 ? ret : zc_channel_drain(channel, zc_deadline_in(stall_ms));
 }
@@ -69,16 +75,67 @@ static int wait_for_sink(int fd, int64_t stall_ms)
     return got > 0 ? -EPROTO : (int)got;
 }
 
+/* ----------------------------------------------------------------- datagrams */
+
+/* So long a sink may take to answer, which is there. */
+#define ANSWER_MS 2000
+/* And one of which we do not know whether it is there. */
+#define PRESENCE_MS 200
+
+static uint64_t random_run(void)
+{
+    return (uint64_t)g_random_int() << 32 | g_random_int() | 1;
+}
+
+/* Whether there is a sink that counts; what it has counted so far is forgotten. */
+static bool sink_counts(int fd)
+{
+    struct zc_datagram_count before;
+
+    return zc_datagram_ask(fd, random_run(), zc_deadline_in(PRESENCE_MS), &before);
+}
+
+static int64_t ask_lost_bytes(int fd, uint64_t sent_bytes)
+{
+    struct zc_datagram_count count;
+
+    if (!zc_datagram_ask(fd, random_run(), zc_deadline_in(ANSWER_MS), &count) ||
+        count.bytes > sent_bytes) { /* somebody else's too: nothing is known */
+        return -1;
+    }
+    return (int64_t)(sent_bytes - count.bytes);
+}
+
+/* ----------------------------------------------------------------------- run */
+
+static void fill_row(struct zcmig_bench_row *row, struct zc_channel *channel)
+{
+    struct zc_channel_counters counters;
+
+    zc_channel_counters(channel, &counters);
+    row->bytes = counters.wire_bytes;
+    row->calls = counters.zerocopy.calls + counters.copy_calls + counters.splice_calls;
+    row->completions = counters.zerocopy.completed;
+    row->copied_min = counters.zerocopy.copied_min;
+    row->copied_max = counters.zerocopy.copied_max;
+    row->registered_bytes = counters.registered_bytes;
+    row->verdict = verdict_of(&counters);
+    row->unregistered = zc_channel_unregistered(channel);
+}
+
 bool zc_bench_run_once(int fd, enum zc_engine_kind engine, const struct zc_bench_load *load,
                        struct zcmig_bench_row *row, GError **error)
 {
+    const struct iovec region = { (void *)load->memory, load->memory_bytes };
     const struct zc_channel_options options = { .mode = ZC_ZEROCOPY_ON,
                                                 .engine = engine,
                                                 .memory_is_stable = true,
+                                                .regions = &region,
+                                                .n_regions = !load->options->unregistered,
                                                 .budget = load->budget,
                                                 .wake_fd = -1 };
     struct zc_channel *channel = zc_channel_new(fd, &zc_net_kernel, &options);
-    struct zc_channel_counters counters;
+    bool counts = load->datagrams && sink_counts(fd);
     struct rusage before, after;
 
     if (!channel) {
@@ -88,19 +145,16 @@ bool zc_bench_run_once(int fd, enum zc_engine_kind engine, const struct zc_bench
     getrusage(RUSAGE_THREAD, &before);
     int64_t start = zc_clock_now_ns();
     int ret = send_all(channel, load, row->chunk_bytes);
-    ret = ret < 0 ? ret : wait_for_sink(fd, load->options->stall_timeout_ms);
+    if (ret == 0 && !load->datagrams) {
+        ret = wait_for_sink(fd, load->options->stall_timeout_ms);
+    }
     row->real_ns = zc_clock_now_ns() - start;
     getrusage(RUSAGE_THREAD, &after);
-    zc_channel_counters(channel, &counters);
-    zc_channel_free(channel);
     row->user_ns = ns_of(&after.ru_utime) - ns_of(&before.ru_utime);
     row->sys_ns = ns_of(&after.ru_stime) - ns_of(&before.ru_stime);
-    row->bytes = counters.wire_bytes;
-    row->calls = counters.zerocopy.calls + counters.copy_calls + counters.splice_calls;
-    row->completions = counters.zerocopy.completed;
-    row->copied_min = counters.zerocopy.copied_min;
-    row->copied_max = counters.zerocopy.copied_max;
-    row->verdict = verdict_of(&counters);
+    fill_row(row, channel);
+    zc_channel_free(channel);
+    row->lost_bytes = !load->datagrams ? 0 : counts ? ask_lost_bytes(fd, row->bytes) : -1;
     if (ret == -ETIMEDOUT) {
         return zc_error(error, ZCMIG_ERROR_TIMEOUT,
                         "%s: the sink took nothing for %" G_GINT64_FORMAT " ms", row->way,

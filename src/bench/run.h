@@ -8,7 +8,9 @@
 #include "send/channel.h"
 
 struct zc_bench_load {
-    const uint8_t *memory; /* of a chunk, or more */
+    const uint8_t *memory;
+    uint64_t memory_bytes; /* at least a chunk */
+    bool datagrams;
     struct zc_budget *budget;
     const struct zcmig_bench_options *options;
 };

@@ -7,6 +7,8 @@
 #include "config.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -39,6 +41,19 @@ static int send_packets(struct zc_channel *channel, const void *memory, int64_t 
         }
     }
     return ret;
+}
+
+/* As TCP smoothed it; 0 where it is no TCP. */
+static int64_t read_rtt_ns(int fd)
+{
+    struct tcp_info info = { 0 };
+    socklen_t length = sizeof(info);
+
+    if (zc_net_kernel.ops->getsockopt(zc_net_kernel.ctx, fd, IPPROTO_TCP, TCP_INFO, &info,
+                                      &length) < 0) {
+        return 0;
+    }
+    return (int64_t)info.tcpi_rtt * 1000;
 }
 
 static void say_trouble(struct zc_burst *burst, int error, int64_t stall_ms)
@@ -107,6 +122,7 @@ bool zc_burst_send(const struct zc_addr *addr, int64_t stall_ms, int wake_fd,
     if (memory != MAP_FAILED) {
         memcpy(memory, greeting, sizeof(greeting) - 1);
         ret = run_burst(fd, memory, stall_ms, wake_fd, burst);
+        burst->rtt_ns = read_rtt_ns(fd);
     }
     /* The socket goes before the memory: what is still on its way keeps its own hold of the pages.
      */

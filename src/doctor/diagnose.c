@@ -42,12 +42,16 @@ bool zc_facts_read(struct zc_facts *facts, GError **error)
         return false;
     }
     /* The taps first: what the oracle child does is none of them. */
-    zc_taps_read(facts);
+    GArray *namespaces = zc_netns_list(&facts->hidden_processes);
+    zc_taps_read(facts, namespaces);
+    zc_netns_read_spaces(facts, namespaces);
+    g_array_unref(namespaces);
     facts->elsewhere = zc_oracle_elsewhere();
     zc_limits_read(&facts->limits);
     for (int family = 0; family < ZC_FAMILIES; family++) {
         facts->zerocopy_errno[family] = zc_family_try((enum zc_family)family);
     }
+    zc_uring_read(&facts->uring);
     return true;
 }
 

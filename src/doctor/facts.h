@@ -29,8 +29,10 @@ struct zc_link {
     char kind[ZC_LINK_KIND_BYTES]; /* IFLA_INFO_KIND; "" for hardware, virtio and the like */
     bool up;
     bool loopback;
-    int lower_ifindex;    /* IFLA_LINK; 0: none */
+    int lower_ifindex;    /* IFLA_LINK; 0: none.  Of veth: the peer */
     bool lower_elsewhere; /* that index is of another network namespace */
+    int lower_nsid;       /* of which */
+    bool passthru;        /* macvtap: takes everything that the device below receives */
     int master_ifindex;   /* IFLA_MASTER; 0: none */
     enum zc_answer sg;    /* tx scatter-gather */
     enum zc_answer tx_csum;
@@ -38,9 +40,17 @@ struct zc_link {
     uint64_t speed_bytes_s; /* 0: the device does not say */
 };
 
+/* A network namespace and its devices. */
+struct zc_space {
+    uint64_t netns; /* inode */
+    int nsid;       /* how the links of our own namespace name it */
+    GArray *links;  /* struct zc_link */
+};
+
 struct zc_owner {
     pid_t pid;
     char process[16]; /* /proc/PID/comm */
+    char version[32]; /* of its Debian package, where that matters; "": not known */
 };
 
 struct zc_tap {
@@ -78,9 +88,17 @@ struct zc_limits {
 enum zc_family {
     ZC_FAMILY_TCP4,
     ZC_FAMILY_TCP6,
+    ZC_FAMILY_UDP,
     ZC_FAMILY_VSOCK,
     ZC_FAMILY_UNIX,
     ZC_FAMILIES,
+};
+
+/* What io_uring has for sockets. */
+struct zc_uring {
+    int saved_errno;  /* of its set-up; 0: it can be used; ENOTSUP: not built with liburing */
+    bool sendmsg_zc;  /* IORING_OP_SENDMSG_ZC */
+    bool tells_usage; /* IORING_SEND_ZC_REPORT_USAGE: whether the kernel copied */
 };
 
 struct zc_route {
@@ -94,6 +112,7 @@ struct zc_burst {
     bool tried;
     bool supported; /* the socket takes SO_ZEROCOPY, and the channel can use it */
     uint64_t sent_bytes;
+    int64_t rtt_ns; /* round trip as TCP has it; 0: not known */
     uint64_t calls; /* zero-copy ones */
     uint64_t completed;
     uint64_t copied_min; /* of the completed */
@@ -104,7 +123,8 @@ struct zc_burst {
 };
 
 struct zc_facts {
-    GArray *links;                 /* struct zc_link */
+    GArray *links;                 /* struct zc_link, of our own network namespace */
+    GArray *spaces;                /* struct zc_space: others that our devices lead into */
     GArray *taps;                  /* struct zc_tap */
     unsigned int hidden_processes; /* whose network namespace could not be seen */
     bool own_pid_ns;               /* in a container: the host's processes are not listed at all */
@@ -112,15 +132,18 @@ struct zc_facts {
     struct zc_oracle elsewhere;    /* in a fresh namespace: does a tap of another one matter? */
     struct zc_limits limits;
     int zerocopy_errno[ZC_FAMILIES]; /* of SO_ZEROCOPY on a real socket; 0: the kernel takes it */
-    uint64_t bandwidth;              /* wanted, bytes/s; 0: not said */
-    int64_t rtt_ns;                  /* 0: not said */
-    struct zc_burst burst;           /* towards the destination */
+    struct zc_uring uring;
+    uint64_t bandwidth;    /* wanted, bytes/s; 0: not said */
+    int64_t rtt_ns;        /* 0: not said */
+    struct zc_burst burst; /* towards the destination */
 };
 
 void zc_facts_init(struct zc_facts *facts);
 void zc_facts_clear(struct zc_facts *facts);
 
 /* NULL when there is none. */
+const struct zc_link *zc_links_find(const GArray *links, int ifindex);
+const struct zc_space *zc_facts_find_space(const struct zc_facts *facts, int nsid);
 const struct zc_link *zc_facts_find_link(const struct zc_facts *facts, int ifindex);
 
 /* The element clear function of arrays of taps. */

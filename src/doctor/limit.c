@@ -12,11 +12,16 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#ifdef HAVE_LIBURING
+#include <liburing.h>
+#endif
+
 #include "base/size.h"
 #include "doctor/limit.h"
 
-#define INITIAL_USER_NS_INODE 0xEFFFFFFDu /* PROC_USER_INIT_INO: fixed by the kernel's interface   \
-                                           */
+#define INITIAL_USER_NS_INODE                                                                      \
+    0xEFFFFFFDu /* PROC_USER_INIT_INO: fixed by the kernel's interface                             \
+                 */
 
 /* The number in a file, or @missing. */
 static int64_t read_number(const char *path, int64_t missing)
@@ -77,13 +82,12 @@ void zc_limits_read(struct zc_limits *limits)
 int zc_family_try(enum zc_family family)
 {
     static const int domains[ZC_FAMILIES] = {
-        [ZC_FAMILY_TCP4] = AF_INET,
-        [ZC_FAMILY_TCP6] = AF_INET6,
-        [ZC_FAMILY_VSOCK] = AF_VSOCK,
-        [ZC_FAMILY_UNIX] = AF_UNIX,
+        [ZC_FAMILY_TCP4] = AF_INET,   [ZC_FAMILY_TCP6] = AF_INET6, [ZC_FAMILY_UDP] = AF_INET,
+        [ZC_FAMILY_VSOCK] = AF_VSOCK, [ZC_FAMILY_UNIX] = AF_UNIX,
     };
     int one = 1;
-    int fd = socket(domains[family], SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int type = family == ZC_FAMILY_UDP ? SOCK_DGRAM : SOCK_STREAM;
+    int fd = socket(domains[family], type | SOCK_CLOEXEC, 0);
     int result = 0;
 
     if (fd < 0) {
@@ -95,3 +99,47 @@ int zc_family_try(enum zc_family family)
     close(fd);
     return result;
 }
+
+#ifdef HAVE_LIBURING
+
+#ifndef IORING_SEND_ZC_REPORT_USAGE
+#define IORING_SEND_ZC_REPORT_USAGE (1U << 3) /* Linux 6.2 */
+#endif
+#define ANSWER_WAIT_S 1
+
+/* A kernel that does not know the flag refuses it before it looks for the socket, which there is
+ * none. */
+static bool knows_report_usage(struct io_uring *ring)
+{
+    struct __kernel_timespec limit = { .tv_sec = ANSWER_WAIT_S };
+    struct io_uring_sqe *sqe = io_uring_get_sqe(ring);
+    struct io_uring_cqe *cqe;
+
+    io_uring_prep_send_zc(sqe, -1, "", 1, 0, IORING_SEND_ZC_REPORT_USAGE);
+    return io_uring_submit(ring) == 1 && io_uring_wait_cqe_timeout(ring, &cqe, &limit) == 0 &&
+           cqe->res == -EBADF;
+}
+
+void zc_uring_read(struct zc_uring *uring)
+{
+    struct io_uring ring;
+
+    *uring = (struct zc_uring){ .saved_errno = -io_uring_queue_init(2, &ring, 0) };
+    if (uring->saved_errno != 0) {
+        return;
+    }
+    struct io_uring_probe *probe = io_uring_get_probe_ring(&ring);
+    uring->sendmsg_zc = probe && io_uring_opcode_supported(probe, IORING_OP_SENDMSG_ZC);
+    io_uring_free_probe(probe);
+    uring->tells_usage = uring->sendmsg_zc && knows_report_usage(&ring);
+    io_uring_queue_exit(&ring);
+}
+
+#else
+
+void zc_uring_read(struct zc_uring *uring)
+{
+    *uring = (struct zc_uring){ .saved_errno = ENOTSUP };
+}
+
+#endif

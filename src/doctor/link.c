@@ -14,11 +14,15 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/ethtool.h>
+#include <linux/if_link.h>
+#include <linux/net_namespace.h>
 #include <linux/rtnetlink.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netlink/netlink.h>
 #include <netlink/route/link.h>
+#include <netlink/route/link/macvlan.h>
+#include <netlink/route/link/macvtap.h>
 #include <netlink/route/route.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -76,9 +80,14 @@ static void read_features(int fd, struct zc_link *link)
     }
 }
 
+static bool is_passthru(struct rtnl_link *object)
+{
+    return rtnl_link_is_macvtap(object) &&
+           rtnl_link_macvtap_get_mode(object) == MACVLAN_MODE_PASSTHRU;
+}
+
 static void fill_link(struct rtnl_link *object, struct zc_link *link)
 {
-    int netnsid;
     const char *kind = rtnl_link_get_type(object);
     unsigned int flags = rtnl_link_get_flags(object);
 
@@ -88,7 +97,8 @@ static void fill_link(struct rtnl_link *object, struct zc_link *link)
     link->up = flags & IFF_UP;
     link->loopback = flags & IFF_LOOPBACK;
     link->lower_ifindex = rtnl_link_get_link(object);
-    link->lower_elsewhere = rtnl_link_get_link_netnsid(object, &netnsid) == 0;
+    link->lower_elsewhere = rtnl_link_get_link_netnsid(object, &link->lower_nsid) == 0;
+    link->passthru = is_passthru(object);
     link->master_ifindex = rtnl_link_get_master(object);
 }
 
@@ -120,6 +130,36 @@ bool zc_links_read(GArray *links, GError **error)
     }
     nl_cache_free(cache);
     return true;
+}
+
+static int take_nsid(struct nl_msg *msg, void *data)
+{
+    int *nsid = data;
+    struct nlattr *attr = nlmsg_find_attr(nlmsg_hdr(msg), sizeof(struct rtgenmsg), NETNSA_NSID);
+
+    if (attr) {
+        *nsid = nla_get_s32(attr);
+    }
+    return NL_OK;
+}
+
+int zc_link_nsid(int netns_fd)
+{
+    const struct rtgenmsg head = { .rtgen_family = AF_UNSPEC };
+    int nsid = -1;
+    g_autoptr(zc_nl_sock) sock = open_route_socket(NULL);
+    struct nl_msg *msg = nlmsg_alloc_simple(RTM_GETNSID, 0);
+
+    if (sock && msg && nlmsg_append(msg, (void *)&head, sizeof(head), NLMSG_ALIGNTO) == 0 &&
+        nla_put_u32(msg, NETNSA_FD, (uint32_t)netns_fd) == 0) {
+        nl_socket_disable_auto_ack(sock);
+        nl_socket_modify_cb(sock, NL_CB_VALID, NL_CB_CUSTOM, take_nsid, &nsid);
+        if (nl_send_auto(sock, msg) >= 0) {
+            nl_recvmsgs_default(sock);
+        }
+    }
+    nlmsg_free(msg);
+    return nsid;
 }
 
 /* The address as libnl wants it; a v4-mapped IPv6 address is an IPv4 destination. */
@@ -185,6 +225,12 @@ bool zc_links_read(GArray *links, GError **error)
 {
     (void)links;
     return no_libnl(error);
+}
+
+int zc_link_nsid(int netns_fd)
+{
+    (void)netns_fd;
+    return -1;
 }
 
 bool zc_route_read(const struct sockaddr *destination, struct zc_route *route_out, GError **error)

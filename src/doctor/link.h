@@ -13,6 +13,12 @@
 /* Appends every device to @links.  Errors: UNSUPPORTED (built without libnl), FAILED. */
 bool zc_links_read(GArray *links, GError **error);
 
+/*
+ * The number by which links of the calling thread's namespace name the one that @netns_fd is; -1
+ * when none of them leads there, or on failure.
+ */
+int zc_link_nsid(int netns_fd);
+
 /* Where packets to @destination go.  Errors: UNSUPPORTED, CONNECT (no route). */
 bool zc_route_read(const struct sockaddr *destination, struct zc_route *route_out, GError **error);
 

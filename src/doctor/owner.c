@@ -40,6 +40,32 @@ static enum zc_answer ask_socket(pid_t pid, int their_fd)
     return answer;
 }
 
+void zc_owner_version(const char *status, const char *package, char *version_out, size_t size)
+{
+    g_autofree char *first = g_strdup_printf("Package: %s\n", package);
+    g_autofree char *other = g_strdup_printf("\nPackage: %s\n", package);
+    const char *entry = g_str_has_prefix(status, first) ? status : strstr(status, other);
+    const char *end = entry ? strstr(entry, "\n\n") : NULL;
+    const char *line = entry ? strstr(entry, "\nVersion: ") : NULL;
+
+    version_out[0] = '\0';
+    if (line && (!end || line < end)) {
+        line += strlen("\nVersion: ");
+        g_strlcpy(version_out, line, MIN(size, strcspn(line, "\n") + 1));
+    }
+}
+
+/* Only lldpd's version decides anything.  Its own root: it may live in a container. */
+static void read_version(struct zc_owner *owner)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%d/root/var/lib/dpkg/status", owner->pid);
+    g_autofree char *status = NULL;
+
+    if (strcmp(owner->process, "lldpd") == 0 && g_file_get_contents(path, &status, NULL, NULL)) {
+        zc_owner_version(status, "lldpd", owner->version, sizeof(owner->version));
+    }
+}
+
 static void add_owner(struct zc_tap *tap, pid_t pid, int their_fd)
 {
     struct zc_owner owner = { .pid = pid };
@@ -54,6 +80,7 @@ static void add_owner(struct zc_tap *tap, pid_t pid, int their_fd)
     if (g_file_get_contents(path, &comm, NULL, NULL)) {
         g_strlcpy(owner.process, g_strchomp(comm), sizeof(owner.process));
     }
+    read_version(&owner);
     g_array_append_val(tap->owners, owner);
     if (tap->ignores_outgoing == ZC_UNKNOWN) {
         tap->ignores_outgoing = ask_socket(pid, their_fd);

@@ -1,27 +1,27 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Design: a path is a tree.  vlan, macvlan and ipvlan hand every packet to one
- * lower device; bridge, bond and team hand it to one of several.  Each node is
- * judged by its own features and taps, and a node with several ports is worth
- * what its ports agree on; where they differ, the answer is "unknown", with
- * the ports named, since which one a packet takes is decided per packet.
+ * lower device; bridge, bond and team hand it to one of several; veth hands it to
+ * its peer (rule-peer.c).  Each node is judged by its own features and taps, and a
+ * node with several ports is worth what its ports agree on; where they differ,
+ * the answer is "unknown", with the ports named, since which one a packet takes
+ * is decided per packet.  The tree may grow into another network namespace.
  *
  * The sources of the rows: the kernel's transmit paths, and measurements on
- * 6.1, 6.12 and 6.18 (docs/zero-copy.md).
+ * 6.1, 6.12 and 6.18 (docs/doctor.md).
  */
 #include "config.h"
 
 #include <string.h>
 
-#include "doctor/rules.h"
-
-#define DEPTH_MAX 8 /* the kernel's own limit on stacked devices (MAX_NEST_DEV) */
+#include "doctor/rule-device.h"
 
 enum nature {
     NATURE_SENDS, /* hardware, or a sink: the features decide */
     NATURE_COPIES,
     NATURE_LOWER, /* hands over to IFLA_LINK */
     NATURE_PORTS, /* hands over to one of those that have it as master */
+    NATURE_PEER,  /* hands over to the other end of the pair */
     NATURE_UNKNOWN,
 };
 
@@ -35,9 +35,7 @@ static const struct {
     { "ifb", NATURE_SENDS, "" },
     { "nlmon", NATURE_SENDS, "" },
     { "netdevsim", NATURE_SENDS, "" },
-    { "veth", NATURE_COPIES,
-      "its peer receives each packet at once, and the receive path copies user pages (only with a "
-      "macvtap on the peer it does not)" },
+    { "veth", NATURE_PEER, "" },
     { "netkit", NATURE_COPIES,
       "its peer receives each packet at once, and the receive path copies user pages" },
     { "tun", NATURE_COPIES,
@@ -63,9 +61,6 @@ static enum nature nature_of(const struct zc_link *link, const char **why_out)
     *why_out = "";
     return NATURE_UNKNOWN;
 }
-
-static void judge(struct zc_findings *report, const struct zc_facts *facts,
-                  const struct zc_link *link, unsigned int depth);
 
 static void say_feature(struct zc_findings *report, const struct zc_link *link,
                         enum zc_answer feature, const char *cause, const char *name,
@@ -118,20 +113,36 @@ static void judge_copies(struct zc_findings *report, const struct zc_link *link,
     finding->summary = zc_findings_text(report, "%s is a %s device, which copies by nature",
                                         link->name, link->kind);
     finding->evidence = zc_findings_text(report, "link kind %s: %s", link->kind, why);
-    finding->remedy = strcmp(link->kind, "veth") == 0
-                          ? "give the sender a macvlan or ipvlan on the real device instead; plain "
-                            "copy is cheaper than zero-copy here"
-                          : "send by the real device; plain copy is cheaper than zero-copy here";
+    finding->remedy = "send by the real device; plain copy is cheaper than zero-copy here";
 }
 
-static void judge_unknown(struct zc_findings *report, const char *cause, const char *device,
-                          const char *summary, const char *evidence, const char *remedy)
+struct zcmig_finding *zc_rules_device_unknown(struct zc_findings *report, const char *cause,
+                                              const char *device, const char *summary,
+                                              const char *evidence)
 {
     struct zcmig_finding *finding = zc_findings_add(report, ZCMIG_EFFECT_UNKNOWN, cause, device);
 
     finding->summary = summary;
     finding->evidence = evidence;
-    finding->remedy = remedy;
+    return finding;
+}
+
+void zc_rules_device_elsewhere(struct zc_findings *report, const struct zc_facts *facts,
+                               const struct zc_space *space, const struct zc_link *link,
+                               unsigned int depth)
+{
+    guint first = report->findings->len;
+
+    zc_rules_device_judge(report, facts, space, link, depth);
+    zc_rules_taps_unbound_in(report, facts, space->netns);
+    for (guint i = first; i < report->findings->len; i++) {
+        struct zcmig_finding *finding = &g_array_index(report->findings, struct zcmig_finding, i);
+        if (!finding->tap) { /* whose evidence names the namespace */
+            finding->evidence =
+                zc_findings_text(report, "%s; in network namespace %" G_GUINT64_FORMAT,
+                                 finding->evidence, space->netns);
+        }
+    }
 }
 
 /* The one way of a packet through these that does not reach the device below. */
@@ -151,41 +162,65 @@ static void say_siblings(struct zc_findings *report, const struct zc_link *link)
         link->kind, link->kind);
 }
 
-static void judge_lower(struct zc_findings *report, const struct zc_facts *facts,
-                        const struct zc_link *link, unsigned int depth)
+const struct zc_link *zc_rules_device_lower(const struct zc_facts *facts,
+                                            const struct zc_space *space,
+                                            const struct zc_link *link,
+                                            const struct zc_space **lower_space_out)
 {
-    const struct zc_link *lower =
-        link->lower_elsewhere ? NULL : zc_facts_find_link(facts, link->lower_ifindex);
+    const struct zc_space *there = space;
 
-    if (lower && depth < DEPTH_MAX) {
-        say_siblings(report, link);
-        judge(report, facts, lower, depth + 1);
-        return;
+    /* Other namespaces number the namespaces that they lead into on their own. */
+    if (link->lower_elsewhere) {
+        there = space->nsid < 0 ? zc_facts_find_space(facts, link->lower_nsid) : NULL;
     }
-    judge_unknown(
-        report, "lower-device-hidden", link->name,
-        zc_findings_text(report, "the device below %s is in another network namespace", link->name),
-        zc_findings_text(report, "link kind %s, lower device has index %d there", link->kind,
-                         link->lower_ifindex),
-        "run zcmig doctor there too: its features and packet taps decide");
+    *lower_space_out = there;
+    return there ? zc_links_find(there->links, link->lower_ifindex) : NULL;
 }
 
-static void judge_ports(struct zc_findings *report, const struct zc_facts *facts,
-                        const struct zc_link *link, unsigned int depth)
+static void judge_lower(struct zc_findings *report, const struct zc_facts *facts,
+                        const struct zc_space *space, const struct zc_link *link,
+                        unsigned int depth)
+{
+    const struct zc_space *there;
+    const struct zc_link *lower = zc_rules_device_lower(facts, space, link, &there);
+
+    if (lower && depth < ZC_DEVICE_DEPTH_MAX) {
+        say_siblings(report, link);
+        if (there == space) {
+            zc_rules_device_judge(report, facts, space, lower, depth + 1);
+        } else {
+            zc_rules_device_elsewhere(report, facts, there, lower, depth + 1);
+        }
+        return;
+    }
+    struct zcmig_finding *finding = zc_rules_device_unknown(
+        report, "lower-device-hidden", link->name,
+        zc_findings_text(report,
+                         "the device below %s is in a network namespace that cannot be seen",
+                         link->name),
+        zc_findings_text(report, "link kind %s, lower device has index %d there", link->kind,
+                         link->lower_ifindex));
+    finding->remedy = "run zcmig doctor there too: its features and packet taps decide; or --probe";
+    finding->missing_right = ZC_RIGHT_OTHER_NETNS;
+}
+
+enum zcmig_verdict zc_rules_device_ports(struct zc_findings *report, const struct zc_facts *facts,
+                                         const struct zc_space *space, const struct zc_link *link,
+                                         const struct zc_link *except, unsigned int depth)
 {
     g_autoptr(GString) tally = g_string_new(NULL);
     unsigned int n_verdicts[3] = { 0 };
     struct zc_findings ports;
 
     zc_findings_init(&ports, report->strings, report->taps);
-    for (guint i = 0; i < facts->links->len && depth < DEPTH_MAX; i++) {
-        const struct zc_link *port = &g_array_index(facts->links, struct zc_link, i);
+    for (guint i = 0; i < space->links->len && depth < ZC_DEVICE_DEPTH_MAX; i++) {
+        const struct zc_link *port = &g_array_index(space->links, struct zc_link, i);
         struct zc_findings one;
-        if (port->master_ifindex != link->ifindex || !port->up) {
+        if (port->master_ifindex != link->ifindex || !port->up || port == except) {
             continue;
         }
         zc_findings_init(&one, report->strings, report->taps);
-        judge(&one, facts, port, depth + 1);
+        zc_rules_device_judge(&one, facts, space, port, depth + 1);
         enum zcmig_verdict verdict = zc_findings_verdict(&one);
         n_verdicts[verdict]++;
         g_string_append_printf(tally, "%s%s %s", tally->len ? ", " : "", port->name,
@@ -199,22 +234,30 @@ static void judge_ports(struct zc_findings *report, const struct zc_facts *facts
     zc_findings_merge(report, &ports, agree ? ZCMIG_EFFECT_COPIES : ZCMIG_EFFECT_UNKNOWN);
     zc_findings_clear(&ports);
     if (n_ports == 0) {
-        judge_unknown(
-            report, "no-port", link->name,
-            zc_findings_text(report, "%s has no port that is up", link->name),
-            zc_findings_text(report, "link kind %s, no device has it as master", link->kind), "");
-    } else if (!agree) {
-        judge_unknown(
+        zc_rules_device_unknown(report, "no-port", link->name,
+                                zc_findings_text(report, "%s has no%s port that is up", link->name,
+                                                 except ? " other" : ""),
+                                zc_findings_text(report,
+                                                 "link kind %s, no%s device has it as master",
+                                                 link->kind, except ? " other" : ""));
+        return ZCMIG_VERDICT_UNKNOWN;
+    }
+    if (!agree) {
+        zc_rules_device_unknown(
             report, "ports-differ", link->name,
             zc_findings_text(report, "the ports of %s differ: %s", link->name, tally->str),
-            "which port a packet leaves by is decided packet by packet",
-            "name the port that leads to the destination and look at that one only");
+            "which port a packet leaves by is decided packet by packet")
+            ->remedy = "look at the port that leads to the destination only, or --probe";
+        return ZCMIG_VERDICT_UNKNOWN;
     }
+    return n_verdicts[ZCMIG_VERDICT_COPIES]    ? ZCMIG_VERDICT_COPIES
+           : n_verdicts[ZCMIG_VERDICT_UNKNOWN] ? ZCMIG_VERDICT_UNKNOWN
+                                               : ZCMIG_VERDICT_WORKS;
 }
 
-/* Appends what @link and everything below it do to a packet. */
-static void judge(struct zc_findings *report, const struct zc_facts *facts,
-                  const struct zc_link *link, unsigned int depth)
+void zc_rules_device_judge(struct zc_findings *report, const struct zc_facts *facts,
+                           const struct zc_space *space, const struct zc_link *link,
+                           unsigned int depth)
 {
     const char *why;
     enum nature nature = nature_of(link, &why);
@@ -224,19 +267,24 @@ static void judge(struct zc_findings *report, const struct zc_facts *facts,
     } else {
         say_features(report, link);
     }
-    zc_rules_taps_on(report, facts, link);
+    zc_rules_taps_on(report, facts, space->nsid < 0 ? 0 : space->netns, link);
     switch (nature) {
     case NATURE_LOWER:
-        judge_lower(report, facts, link, depth);
+        judge_lower(report, facts, space, link, depth);
         break;
     case NATURE_PORTS:
-        judge_ports(report, facts, link, depth);
+        zc_rules_device_ports(report, facts, space, link, NULL, depth);
+        break;
+    case NATURE_PEER:
+        zc_rules_peer(report, facts, space, link, depth);
         break;
     case NATURE_UNKNOWN:
-        judge_unknown(report, "device-kind", link->name,
-                      zc_findings_text(report, "nothing is known about %s devices such as %s",
-                                       link->kind, link->name),
-                      zc_findings_text(report, "link kind %s", link->kind), "");
+        zc_rules_device_unknown(report, "device-kind", link->name,
+                                zc_findings_text(report,
+                                                 "nothing is known about %s devices such as %s",
+                                                 link->kind, link->name),
+                                zc_findings_text(report, "link kind %s", link->kind))
+            ->remedy = "--probe finds out";
         break;
     case NATURE_SENDS:
     case NATURE_COPIES:
@@ -247,5 +295,7 @@ static void judge(struct zc_findings *report, const struct zc_facts *facts,
 void zc_rules_device(struct zc_findings *report, const struct zc_facts *facts,
                      const struct zc_link *link)
 {
-    judge(report, facts, link, 0);
+    const struct zc_space own = { .nsid = -1, .links = facts->links };
+
+    zc_rules_device_judge(report, facts, &own, link, 0);
 }

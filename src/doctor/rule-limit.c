@@ -9,6 +9,8 @@
  */
 #include "config.h"
 
+#include <errno.h>
+
 #include "base/size.h"
 #include "doctor/rules.h"
 
@@ -43,10 +45,16 @@ uint64_t zc_rules_memlock_in_flight(uint64_t memlock_bytes)
     return pages > CHARGE_EXTRA_PAGES ? (pages - CHARGE_EXTRA_PAGES) * PAGE_BYTES : 0;
 }
 
+/* As the user said, or as a probe measured. */
+static int64_t rtt_ns_of(const struct zc_facts *facts)
+{
+    return facts->rtt_ns ? facts->rtt_ns : facts->burst.rtt_ns;
+}
+
 /* Bytes in flight that the link needs, 0 when not known. */
 static uint64_t needed_bytes(const struct zc_facts *facts, uint64_t bandwidth)
 {
-    return (uint64_t)((double)bandwidth * ((double)facts->rtt_ns / 1e9));
+    return (uint64_t)((double)bandwidth * ((double)rtt_ns_of(facts) / 1e9));
 }
 
 static const char *need_text(struct zc_findings *report, const struct zc_facts *facts,
@@ -59,8 +67,9 @@ static const char *need_text(struct zc_findings *report, const struct zc_facts *
     }
     g_autofree char *rate = zc_size_format(bandwidth);
     g_autofree char *total = zc_size_format(need);
-    return zc_findings_text(report, "; %s/s with a round trip of %.3g ms needs %s in flight", rate,
-                            (double)facts->rtt_ns / 1e6, total);
+    return zc_findings_text(report, "; %s/s with a round trip of %.3g ms%s needs %s in flight",
+                            rate, (double)rtt_ns_of(facts) / 1e6,
+                            facts->rtt_ns ? "" : " (the probe's)", total);
 }
 
 static void judge_optmem(struct zc_findings *report, const struct zc_facts *facts,
@@ -164,19 +173,29 @@ static void judge_fragments(struct zc_findings *report, const struct zc_limits *
                                                  : "no huge pages are configured");
 }
 
-static void judge_io_uring(struct zc_findings *report, const struct zc_limits *limits)
+static void judge_io_uring(struct zc_findings *report, const struct zc_facts *facts)
 {
-    bool off =
-        limits->io_uring_disabled == 2 || (limits->io_uring_disabled == 1 && limits->uid != 0);
+    const struct zc_limits *limits = &facts->limits;
+    int saved_errno = facts->uring.saved_errno;
 
-    if (!off) {
-        return;
+    if (saved_errno == 0 || saved_errno == ENOTSUP) {
+        return; /* it was tried and works; or it was not tried */
     }
     struct zcmig_finding *finding = zc_findings_add(report, ZCMIG_EFFECT_NOTE, "io-uring", "");
-    finding->summary = "io_uring is switched off; only MSG_ZEROCOPY can be used";
-    finding->evidence = zc_findings_text(report, "kernel.io_uring_disabled is %d, uid is %u",
-                                         limits->io_uring_disabled, limits->uid);
-    finding->remedy = "sysctl kernel.io_uring_disabled=0";
+    finding->summary = "io_uring cannot be used; MSG_ZEROCOPY can";
+    finding->evidence = zc_findings_text(
+        report, "io_uring_setup: %s; kernel.io_uring_disabled is %s, uid is %u",
+        g_strerror(saved_errno),
+        limits->io_uring_disabled < 0 ? "missing"
+                                      : zc_findings_text(report, "%d", limits->io_uring_disabled),
+        limits->uid);
+    if (limits->io_uring_disabled > 0) {
+        finding->remedy = limits->io_uring_disabled == 1
+                              ? "sysctl kernel.io_uring_disabled=0, or join kernel.io_uring_group"
+                              : "sysctl kernel.io_uring_disabled=0";
+    } else if (saved_errno == EPERM) {
+        finding->remedy = "allow io_uring_setup in the seccomp filter of the container or service";
+    }
 }
 
 void zc_rules_limits(struct zc_findings *report, const struct zc_facts *facts, uint64_t bandwidth)
@@ -184,5 +203,5 @@ void zc_rules_limits(struct zc_findings *report, const struct zc_facts *facts, u
     judge_optmem(report, facts, bandwidth);
     judge_memlock(report, facts, bandwidth);
     judge_fragments(report, &facts->limits);
-    judge_io_uring(report, &facts->limits);
+    judge_io_uring(report, facts);
 }

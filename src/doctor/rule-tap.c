@@ -24,12 +24,14 @@ static const struct {
     const char *remedy;
 } culprits[] = {
     { "dhclient", "a DHCP client that keeps its raw socket open for as long as it lives",
-      "use systemd-networkd or dhcpcd, or a static address, on the interface that migration uses" },
+      "use systemd-networkd or NetworkManager's own client, which listen to one protocol, or a "
+      "static address, on the interface that migration uses" },
     { "lldpd", "an LLDP daemon; before 1.0.20 its PACKET_IGNORE_OUTGOING was compiled out",
       "upgrade to lldpd 1.0.20 or later, or keep it off the interface (configure system interface "
       "pattern)" },
-    { "tcpdump", "a packet capture", "stop it" },
-    { "dumpcap", "a packet capture (Wireshark)", "stop it" },
+    { "tcpdump", "a packet capture", "stop it, or have it capture on another interface" },
+    { "dumpcap", "a packet capture (Wireshark, tshark)",
+      "stop it, or have it capture on another interface" },
     { "suricata", "an intrusion detector", "run it on a mirror port or on another interface" },
 };
 
@@ -40,6 +42,18 @@ static const char tap_remedy[] =
 static bool sees_outgoing(const struct zc_tap *tap)
 {
     return tap->protocol == ETH_P_ALL && tap->running;
+}
+
+/* What a tap does that sees what is sent, as far as its own options tell. */
+static enum zcmig_effect effect_of(const struct zc_tap *tap)
+{
+    return tap->ignores_outgoing == ZC_UNKNOWN ? ZCMIG_EFFECT_UNKNOWN : ZCMIG_EFFECT_COPIES;
+}
+
+/* The same for one that is bound to no device: where the fresh namespace copied, it is real. */
+static enum zcmig_effect effect_of_unbound(const struct zc_facts *facts, const struct zc_tap *tap)
+{
+    return facts->elsewhere.copied == ZC_YES ? ZCMIG_EFFECT_COPIES : effect_of(tap);
 }
 
 /* Registers the public view of @tap; it lives as long as the diagnosis. */
@@ -66,7 +80,8 @@ static struct zcmig_tap *public_tap(struct zc_findings *report, const struct zc_
     return view;
 }
 
-static const char *evidence(struct zc_findings *report, const struct zcmig_tap *view)
+static const char *evidence(struct zc_findings *report, const struct zc_tap *tap,
+                            const struct zcmig_tap *view)
 {
     const char *owner =
         view->pid
@@ -78,10 +93,44 @@ static const char *evidence(struct zc_findings *report, const struct zcmig_tap *
             ? ""
             : zc_findings_text(report, ", network namespace %" G_GUINT64_FORMAT, view->netns);
 
-    return zc_findings_text(report,
-                            "%s, user %s, socket inode %" G_GUINT64_FORMAT
-                            ", interface %s, protocol ETH_P_ALL%s",
-                            owner, view->user, view->inode, view->interface, where);
+    return zc_findings_text(
+        report,
+        "%s, user %s, socket inode %" G_GUINT64_FORMAT ", interface %s, protocol ETH_P_ALL%s%s",
+        owner, view->user, view->inode, view->interface, where,
+        tap->ignores_outgoing == ZC_YES ? ""
+                                        : "; each packet is copied once more, for the tap alone");
+}
+
+/* Whether @version is of an lldpd whose PACKET_IGNORE_OUTGOING was compiled out. */
+static bool lldpd_is_old(const char *version)
+{
+    unsigned int major = 0, minor = 0, patch = 0;
+
+    return sscanf(version, "%u.%u.%u", &major, &minor, &patch) == 3 && major <= 1 &&
+           (major < 1 || (minor == 0 && patch < 20));
+}
+
+static void explain_culprit(struct zc_findings *report, struct zcmig_finding *finding,
+                            const struct zc_tap *tap)
+{
+    const char *version = "";
+
+    if (tap->owners && tap->owners->len > 0) {
+        version = g_array_index(tap->owners, struct zc_owner, 0).version;
+    }
+    for (size_t i = 0; i < G_N_ELEMENTS(culprits); i++) {
+        if (strcmp(finding->tap->process, culprits[i].process) == 0) {
+            finding->summary =
+                zc_findings_text(report, "%s (%s)", finding->summary, culprits[i].what);
+            finding->remedy = culprits[i].remedy;
+        }
+    }
+    if (*version) {
+        finding->evidence = zc_findings_text(
+            report, "%s; its package is of version %s, %s", finding->evidence, version,
+            lldpd_is_old(version) ? "before 1.0.20"
+                                  : "which should ignore outgoing packets, and does not");
+    }
 }
 
 /* One finding about one tap. */
@@ -93,7 +142,7 @@ static struct zcmig_finding *say_tap(struct zc_findings *report, enum zcmig_effe
     const char *name = view->pid ? view->process : "a process that cannot be seen";
 
     finding->tap = view;
-    finding->evidence = evidence(report, view);
+    finding->evidence = evidence(report, tap, view);
     if (tap->ignores_outgoing == ZC_YES) {
         finding->effect = ZCMIG_EFFECT_NOTE;
         finding->summary =
@@ -104,18 +153,12 @@ static struct zcmig_finding *say_tap(struct zc_findings *report, enum zcmig_effe
                                         tap->ifindex ? tap->interface : "every interface",
                                         tap->own_netns ? "" : " in another network namespace");
     finding->remedy = tap_remedy;
-    for (size_t i = 0; i < G_N_ELEMENTS(culprits); i++) {
-        if (strcmp(view->process, culprits[i].process) == 0) {
-            finding->summary =
-                zc_findings_text(report, "%s (%s)", finding->summary, culprits[i].what);
-            finding->remedy = culprits[i].remedy;
-        }
-    }
+    explain_culprit(report, finding, tap);
     if (tap->ignores_outgoing == ZC_UNKNOWN) {
         finding->evidence = zc_findings_text(
             report,
-            "%s; whether it has set PACKET_IGNORE_OUTGOING cannot be seen, so this may be "
-            "a false alarm",
+            "%s; it makes the kernel copy unless it has set PACKET_IGNORE_OUTGOING, which cannot "
+            "be seen",
             finding->evidence);
         finding->missing_right = view->pid ? "CAP_SYS_PTRACE, and a kernel with pidfd_getfd"
                                            : "CAP_SYS_PTRACE: run as root";
@@ -123,13 +166,48 @@ static struct zcmig_finding *say_tap(struct zc_findings *report, enum zcmig_effe
     return finding;
 }
 
-void zc_rules_taps_on(struct zc_findings *report, const struct zc_facts *facts,
+/* @netns: 0 for our own */
+static bool is_of(const struct zc_tap *tap, uint64_t netns)
+{
+    return netns == 0 ? tap->own_netns : !tap->own_netns && tap->netns == netns;
+}
+
+void zc_rules_taps_on(struct zc_findings *report, const struct zc_facts *facts, uint64_t netns,
                       const struct zc_link *link)
 {
     for (guint i = 0; i < facts->taps->len; i++) {
         const struct zc_tap *tap = &g_array_index(facts->taps, struct zc_tap, i);
-        if (tap->own_netns && tap->ifindex == link->ifindex && sees_outgoing(tap)) {
-            say_tap(report, ZCMIG_EFFECT_COPIES, link->name, tap);
+        if (is_of(tap, netns) && tap->ifindex == link->ifindex && sees_outgoing(tap)) {
+            say_tap(report, effect_of(tap), link->name, tap);
+        }
+    }
+}
+
+void zc_rules_taps_receiving(struct zc_findings *report, const struct zc_facts *facts,
+                             uint64_t netns, const struct zc_link *link)
+{
+    for (guint i = 0; i < facts->taps->len; i++) {
+        const struct zc_tap *tap = &g_array_index(facts->taps, struct zc_tap, i);
+        if (is_of(tap, netns) && tap->ifindex == link->ifindex && sees_outgoing(tap)) {
+            struct zcmig_finding *finding = say_tap(report, ZCMIG_EFFECT_COPIES, link->name, tap);
+            finding->effect = ZCMIG_EFFECT_COPIES; /* these packets come in */
+            finding->summary = zc_findings_text(report, "%s listens to packets that come in by %s",
+                                                finding->tap->pid ? finding->tap->process
+                                                                  : "a process that cannot be seen",
+                                                link->name);
+        }
+    }
+}
+
+void zc_rules_taps_unbound_in(struct zc_findings *report, const struct zc_facts *facts,
+                              uint64_t netns)
+{
+    for (guint i = 0; i < facts->taps->len; i++) {
+        const struct zc_tap *tap = &g_array_index(facts->taps, struct zc_tap, i);
+        /* Where the list of these is one for all namespaces, the rule on that one names them. */
+        if (is_of(tap, netns) && tap->ifindex == 0 && sees_outgoing(tap) &&
+            facts->elsewhere.copied != ZC_YES) {
+            say_tap(report, effect_of(tap), "", tap);
         }
     }
 }
@@ -230,7 +308,7 @@ void zc_rules_taps_unbound(struct zc_findings *report, const struct zc_facts *fa
     for (guint i = 0; i < facts->taps->len; i++) {
         const struct zc_tap *tap = &g_array_index(facts->taps, struct zc_tap, i);
         if (tap->own_netns && tap->ifindex == 0 && sees_outgoing(tap)) {
-            say_tap(report, ZCMIG_EFFECT_COPIES, "", tap);
+            say_tap(report, effect_of_unbound(facts, tap), "", tap);
             own = own || tap->ignores_outgoing != ZC_YES;
         }
     }

@@ -6,11 +6,20 @@
 #include "doctor/rules.h"
 
 static const char *const family_names[ZC_FAMILIES] = {
-    [ZC_FAMILY_TCP4] = "TCP over IPv4",
-    [ZC_FAMILY_TCP6] = "TCP over IPv6",
-    [ZC_FAMILY_VSOCK] = "AF_VSOCK",
-    [ZC_FAMILY_UNIX] = "AF_UNIX",
+    [ZC_FAMILY_TCP4] = "TCP over IPv4", [ZC_FAMILY_TCP6] = "TCP over IPv6", [ZC_FAMILY_UDP] = "UDP",
+    [ZC_FAMILY_VSOCK] = "AF_VSOCK",     [ZC_FAMILY_UNIX] = "AF_UNIX",
 };
+
+/* The kernel would; see send/channel.h. */
+static void say_vsock(struct zc_findings *report)
+{
+    struct zcmig_finding *finding = zc_findings_add(report, ZCMIG_EFFECT_COPIES, "vsock-notes", "");
+
+    finding->summary = "zcmig sends over vsock by copy, although this kernel has zero-copy there";
+    finding->evidence = "one call over vsock may be noted several times, so that the notes do not "
+                        "tell which memory is free";
+    finding->remedy = "plain copy is what there is over vsock; TCP has zero-copy";
+}
 
 void zc_rules_family(struct zc_findings *report, const struct zc_facts *facts,
                      enum zc_family family)
@@ -18,6 +27,9 @@ void zc_rules_family(struct zc_findings *report, const struct zc_facts *facts,
     int saved_errno = facts->zerocopy_errno[family];
 
     if (saved_errno == 0) {
+        if (family == ZC_FAMILY_VSOCK) {
+            say_vsock(report);
+        }
         return;
     }
     bool refused = saved_errno == EOPNOTSUPP || saved_errno == ENOPROTOOPT;
@@ -33,6 +45,35 @@ void zc_rules_family(struct zc_findings *report, const struct zc_facts *facts,
     } else if (family == ZC_FAMILY_UNIX) {
         finding->remedy = "plain copy is the fastest that a UNIX socket can do";
     }
+}
+
+/* What this kernel has, as it was tried. */
+static void say_features(struct zc_findings *report, const struct zc_facts *facts)
+{
+    const struct zc_uring *uring = &facts->uring;
+    g_autoptr(GString) has = g_string_new(NULL);
+    g_autoptr(GString) lacks = g_string_new(NULL);
+
+    for (int family = 0; family < ZC_FAMILIES; family++) {
+        int saved_errno = facts->zerocopy_errno[family];
+        GString *list = saved_errno == 0 ? has : lacks;
+        g_string_append_printf(list, "%s%s", list->len ? ", " : "", family_names[family]);
+        if (saved_errno != 0) {
+            g_string_append_printf(list, " (%s)", g_strerror(saved_errno));
+        }
+    }
+    struct zcmig_finding *finding =
+        zc_findings_add(report, ZCMIG_EFFECT_NOTE, "kernel-features", "");
+    finding->summary = zc_findings_text(report, "this kernel has zero-copy for %s",
+                                        has->len ? has->str : "nothing");
+    finding->evidence = zc_findings_text(
+        report, "SO_ZEROCOPY was tried (%s)%s%s; io_uring: %s", facts->limits.release,
+        lacks->len ? "; not for " : "", lacks->str,
+        uring->saved_errno == ENOTSUP ? "not tried, this zcmig was built without liburing"
+        : uring->saved_errno != 0     ? g_strerror(uring->saved_errno)
+        : !uring->sendmsg_zc          ? "no SENDMSG_ZC"
+        : uring->tells_usage          ? "SENDMSG_ZC, which tells whether it copied"
+                                      : "SENDMSG_ZC, which does not tell whether it copied");
 }
 
 static void say_loopback(struct zc_findings *report, const char *device, const char *evidence)
@@ -67,5 +108,6 @@ void zc_rules_path(struct zc_findings *report, const struct zc_facts *facts,
     }
     zc_rules_family(report, facts, family);
     zc_rules_limits(report, facts, bandwidth);
+    say_features(report, facts);
     zc_rules_burst(report, &facts->burst);
 }

@@ -21,9 +21,17 @@ void zc_rules_family(struct zc_findings *report, const struct zc_facts *facts,
 void zc_rules_device(struct zc_findings *report, const struct zc_facts *facts,
                      const struct zc_link *link);
 
-/* Taps bound to @link. */
-void zc_rules_taps_on(struct zc_findings *report, const struct zc_facts *facts,
+/* Taps bound to @link of the namespace @netns (0: our own) that see what it sends. */
+void zc_rules_taps_on(struct zc_findings *report, const struct zc_facts *facts, uint64_t netns,
                       const struct zc_link *link);
+
+/* The same for what it receives: for a device that a path enters a namespace by. */
+void zc_rules_taps_receiving(struct zc_findings *report, const struct zc_facts *facts,
+                             uint64_t netns, const struct zc_link *link);
+
+/* Taps bound to no device in another namespace that the path goes through. */
+void zc_rules_taps_unbound_in(struct zc_findings *report, const struct zc_facts *facts,
+                              uint64_t netns);
 
 /* Taps that are bound to no device, in this network namespace and in others. */
 void zc_rules_taps_unbound(struct zc_findings *report, const struct zc_facts *facts);

@@ -2,15 +2,12 @@
 /*
  * Design: /proc/PID/net/packet is the table of the network namespace of PID,
  * so one process of each namespace is enough to read them all, without entering
- * any.  Namespaces that only a file keeps alive (ip netns add) have no process;
- * a short-lived thread enters those.
+ * any.
  */
 #include "config.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <pwd.h>
-#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -18,7 +15,6 @@
 
 #include "doctor/tap.h"
 
-#define NETNS_DIR "/run/netns"
 #define INITIAL_PID_NS_INODE 0xEFFFFFFCu /* PROC_PID_INIT_INO: fixed by the kernel's interface */
 #define PASSWD_BYTES 4096
 
@@ -84,94 +80,38 @@ static int read_table(const char *path, uint64_t netns, bool own_netns, GArray *
     return n_taps;
 }
 
-static bool is_number(const char *text)
-{
-    return *text && strspn(text, "0123456789") == strlen(text);
-}
-
-/* The namespaces of all processes; each is read through the first process found in it. */
-static void read_namespaces_of_processes(struct zc_facts *facts, GHashTable *seen)
-{
-    const char *name;
-    g_autoptr(GDir) dir = g_dir_open("/proc", 0, NULL);
-
-    while (dir && (name = g_dir_read_name(dir))) {
-        struct stat st;
-        g_autofree char *ns_path = g_strdup_printf("/proc/%s/ns/net", name);
-        if (!is_number(name)) {
-            continue;
-        }
-        if (stat(ns_path, &st) < 0) {
-            facts->hidden_processes += errno == EACCES || errno == EPERM;
-            continue;
-        }
-        gint64 *key = g_new(gint64, 1);
-        *key = (gint64)st.st_ino;
-        if (g_hash_table_add(seen, key)) {
-            g_autofree char *table = g_strdup_printf("/proc/%s/net/packet", name);
-            read_table(table, st.st_ino, false, facts->taps);
-        }
-    }
-}
-
-struct visit {
-    int netns_fd;
-    uint64_t netns;
+struct table {
+    const struct zc_netns *netns;
     GArray *taps;
 };
 
-/* Runs in a thread of its own, which ends with the namespace it entered. */
-static gpointer visit_namespace(gpointer data)
+static void read_table_inside(void *data)
 {
-    struct visit *visit = data;
+    struct table *table = data;
 
-    if (setns(visit->netns_fd, CLONE_NEWNET) == 0) {
-        read_table("/proc/thread-self/net/packet", visit->netns, false, visit->taps);
-    }
-    return NULL;
+    read_table("/proc/thread-self/net/packet", table->netns->inode, false, table->taps);
 }
 
-/* Namespaces that were given a name and have no process. */
-static void read_named_namespaces(struct zc_facts *facts, GHashTable *seen)
-{
-    const char *name;
-    g_autoptr(GDir) dir = g_dir_open(NETNS_DIR, 0, NULL);
-
-    while (dir && (name = g_dir_read_name(dir))) {
-        struct stat st;
-        g_autofree char *path = g_build_filename(NETNS_DIR, name, NULL);
-        int fd = open(path, O_RDONLY | O_CLOEXEC);
-        gint64 key = fd >= 0 && fstat(fd, &st) == 0 ? (gint64)st.st_ino : 0;
-        if (key != 0 && !g_hash_table_contains(seen, &key)) {
-            struct visit visit = { .netns_fd = fd, .netns = st.st_ino, .taps = facts->taps };
-            GThread *thread = g_thread_try_new("netns", visit_namespace, &visit, NULL);
-            if (thread) {
-                g_thread_join(thread);
-            }
-        }
-        if (fd >= 0) {
-            close(fd);
-        }
-    }
-}
-
-void zc_taps_read(struct zc_facts *facts)
+void zc_taps_read(struct zc_facts *facts, const GArray *namespaces)
 {
     struct stat st = { 0 };
-    g_autoptr(GHashTable) seen = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
 
-    if (stat("/proc/thread-self/ns/net", &st) == 0) {
-        gint64 *key = g_new(gint64, 1);
-        *key = (gint64)st.st_ino;
-        g_hash_table_add(seen, key);
+    for (guint i = 0; i < namespaces->len; i++) {
+        const struct zc_netns *netns = &g_array_index(namespaces, struct zc_netns, i);
+        struct table table = { .netns = netns, .taps = facts->taps };
+        int n_taps = 0;
+        if (netns->packet_table) {
+            n_taps = read_table(netns->packet_table, netns->inode, netns->own, facts->taps);
+        } else {
+            zc_netns_run(netns, read_table_inside, &table);
+        }
+        if (netns->own) {
+            /* Without AF_PACKET in the kernel there is no table, and there are no taps. */
+            facts->packet_table = n_taps >= 0 || (n_taps == -ENOENT &&
+                                                  access("/proc/thread-self/net/dev", R_OK) == 0 &&
+                                                  access(netns->packet_table, F_OK) < 0);
+        }
     }
-    int n_taps = read_table("/proc/thread-self/net/packet", st.st_ino, true, facts->taps);
-    /* Without AF_PACKET in the kernel there is no table, and there are no taps. */
-    facts->packet_table =
-        n_taps >= 0 || (n_taps == -ENOENT && access("/proc/thread-self/net/dev", R_OK) == 0 &&
-                        access("/proc/thread-self/net/packet", F_OK) < 0);
     facts->own_pid_ns = stat("/proc/self/ns/pid", &st) < 0 || st.st_ino != INITIAL_PID_NS_INODE;
-    read_namespaces_of_processes(facts, seen);
-    read_named_namespaces(facts, seen);
     zc_owners_read(facts->taps);
 }

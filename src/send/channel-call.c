@@ -88,6 +88,7 @@ ssize_t zc_channel_copy(struct zc_channel *channel, size_t bytes, int flags)
     ssize_t sent = zc_channel_sendmsg(channel, bytes, flags);
 
     if (sent > 0) {
+        channel->packet.full = (size_t)sent < bytes;
         counters->copy_calls++;
         counters->copy_bytes += (uint64_t)sent;
         zc_channel_advance(channel, (size_t)sent);
@@ -314,8 +315,9 @@ ssize_t zc_channel_call_zerocopy(struct zc_channel *channel)
         return 0;
     }
     uint32_t pages = zc_budget_charge(bytes);
-    ssize_t sent = channel->engine->call(
-        channel, channel->call_pages_max < UINT32_MAX ? within_pages(channel, bytes) : bytes);
+    size_t asked_bytes =
+        channel->call_pages_max < UINT32_MAX ? within_pages(channel, bytes) : bytes;
+    ssize_t sent = channel->engine->call(channel, asked_bytes);
     if (sent == -ENOBUFS) {
         return refused(channel, pages);
     }
@@ -324,6 +326,7 @@ ssize_t zc_channel_call_zerocopy(struct zc_channel *channel)
         return sent;
     }
     packet->split = packet->split || packet->smaller;
+    packet->full = (size_t)sent < asked_bytes;
     zc_channel_called(channel, (size_t)sent, pages);
     return sent;
 }

@@ -73,6 +73,7 @@ struct zc_channel_packet {
     bool probe;
     bool wanted; /* zero-copy, when it began */
     bool limited;
+    bool full;    /* the last call was short: there is no room in the socket */
     bool smaller; /* the call being made, because of a limit */
     bool split;
 };
@@ -158,6 +159,9 @@ void zc_channel_collect(struct zc_channel *channel);
 
 /* The kind of socket, AF_UNSPEC when the kernel does not say. */
 int zc_channel_domain(struct zc_channel *channel);
+
+/* False for a socket of datagrams, each packet of which is one (the bench does that). */
+bool zc_channel_is_stream(struct zc_channel *channel);
 
 /* Sleeps without looking at the socket: 0; -ETIMEDOUT when @deadline has passed, or -ECANCELED. */
 int zc_channel_nap(struct zc_channel *channel, int ms, zc_deadline deadline);

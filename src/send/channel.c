@@ -93,8 +93,9 @@ static int send_packet(struct zc_channel *channel)
     while (packet->remaining_bytes > 0) {
         ssize_t sent = packet->zerocopy ? channel->engine->send(channel)
                                         : zc_channel_call_copy(channel);
-        if (sent == -EAGAIN) {
-            sent = zc_channel_wait_writable(channel);
+        if (sent == -EAGAIN || packet->full) {
+            packet->full = false;
+            sent = sent < 0 && sent != -EAGAIN ? sent : zc_channel_wait_writable(channel);
         }
         if (sent < 0) {
             return (int)sent;
@@ -118,6 +119,7 @@ static void begin_packet(struct zc_channel *channel, size_t header_bytes, const 
     packet->refusals = 0;
     packet->blocked = 0;
     packet->limited = false;
+    packet->full = false;
     packet->smaller = false;
     packet->split = false;
     if (header_bytes > 0) {
@@ -239,14 +241,24 @@ int zc_channel_drain(struct zc_channel *channel, zc_deadline deadline)
 
 /* ---- life */
 
-int zc_channel_domain(struct zc_channel *channel)
+static int ask_socket(struct zc_channel *channel, int name)
 {
     const struct zc_net *net = channel->net;
-    int domain = AF_UNSPEC;
-    socklen_t length = sizeof(domain);
+    int value = 0; /* AF_UNSPEC */
+    socklen_t length = sizeof(value);
 
-    net->ops->getsockopt(net->ctx, channel->fd, SOL_SOCKET, SO_DOMAIN, &domain, &length);
-    return domain;
+    net->ops->getsockopt(net->ctx, channel->fd, SOL_SOCKET, name, &value, &length);
+    return value;
+}
+
+int zc_channel_domain(struct zc_channel *channel)
+{
+    return ask_socket(channel, SO_DOMAIN);
+}
+
+bool zc_channel_is_stream(struct zc_channel *channel)
+{
+    return ask_socket(channel, SO_TYPE) == SOCK_STREAM;
 }
 
 /* Opens the engine that is asked for; if it cannot, zero-copy; if that cannot, all is copied. */

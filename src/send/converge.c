@@ -3,8 +3,12 @@
  * Design: no model of the guest, only its last measurements.  Bandwidth is a
  * sum of bytes over a sum of time, both halved by each iteration that counts,
  * so that a long iteration weighs more than a short one and an old one less
- * than a new one.  The estimate takes what is dirty as all of what has to be
- * sent: what the guest writes while it is being stopped is nothing beside it.
+ * than a new one.  The first iteration counts only until there is a second: it
+ * makes the destination's memory, which takes longer than to fill it again, and
+ * so would the last pages.  Therefore the guest is not stopped on its word
+ * alone, unless next to nothing is dirty.  The estimate takes what is dirty as
+ * all of what has to be sent: what the guest writes while it is being stopped
+ * is nothing beside it.
  */
 #include "config.h"
 
@@ -34,11 +38,12 @@ void zc_converge_init(struct zc_converge *converge, const struct zc_converge_opt
 void zc_converge_sent(struct zc_converge *converge, uint64_t bytes, int64_t took_ns)
 {
     converge->iterations++;
-    if (took_ns <= 0 || (bytes < ZC_CONVERGE_BYTES_MIN && converge->sent_ns > 0)) {
+    if (took_ns <= 0 || (bytes < ZC_CONVERGE_BYTES_MIN && converge->n_measured)) {
         return;
     }
-    converge->sent_bytes = converge->sent_bytes / 2 + (double)bytes;
-    converge->sent_ns = converge->sent_ns / 2 + (double)took_ns;
+    double fade = converge->n_measured++ == 1 ? 0 : 0.5;
+    converge->sent_bytes = converge->sent_bytes * fade + (double)bytes;
+    converge->sent_ns = converge->sent_ns * fade + (double)took_ns;
 }
 
 uint64_t zc_converge_bandwidth(const struct zc_converge *converge)
@@ -112,12 +117,15 @@ static bool is_hopeless(const struct zc_converge *converge, int64_t now_ns)
 
 enum zc_converge_decision zc_converge_decide(struct zc_converge *converge, int64_t now_ns)
 {
-    if (converge->estimate_ns <= converge->options.limit_ns) {
+    bool is_late =
+        converge->options.timeout_ns && now_ns - converge->start_ns >= converge->options.timeout_ns;
+    bool is_known = converge->iterations > 1 || converge->dirty_bytes < ZC_CONVERGE_BYTES_MIN;
+
+    if (converge->estimate_ns <= converge->options.limit_ns && (is_known || is_late)) {
         return ZC_CONVERGE_SWITCHOVER;
     }
     note_progress(converge, now_ns);
-    converge->timed_out =
-        converge->options.timeout_ns && now_ns - converge->start_ns >= converge->options.timeout_ns;
+    converge->timed_out = is_late;
     if (converge->timed_out || (!throttle(converge, now_ns) && is_hopeless(converge, now_ns))) {
         converge->forced = converge->options.force;
         return converge->forced ? ZC_CONVERGE_SWITCHOVER : ZC_CONVERGE_GIVE_UP;

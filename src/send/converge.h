@@ -50,6 +50,7 @@ struct zc_converge {
     /* measured; both are sums that fade, so that recent iterations weigh more */
     double sent_bytes;
     double sent_ns;
+    unsigned int n_measured; /* iterations that count for them */
     /* of the last harvest */
     uint64_t dirty_bytes;
     uint64_t dirty_bytes_per_s;

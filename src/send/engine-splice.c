@@ -37,7 +37,8 @@ static enum zc_channel_reason splice_open(struct zc_channel *channel,
     int domain = zc_channel_domain(channel);
     int fds[2];
 
-    if (domain != AF_UNIX && domain != AF_INET && domain != AF_INET6) {
+    if (!zc_channel_is_stream(channel) ||
+        (domain != AF_UNIX && domain != AF_INET && domain != AF_INET6)) {
         return ZC_REASON_SPLICE_SOCKET;
     }
     if (domain != AF_UNIX && !options->memory_is_stable) {

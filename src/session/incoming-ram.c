@@ -22,9 +22,9 @@ static bool allocate(struct zc_incoming *in, GError **error)
 {
     bool compare = in->options.verify != ZCMIG_VERIFY_OFF && in->has_session &&
                    in->peer.session.verify != ZC_VERIFY_OFF;
-    bool record = compare || in->store->ops->keeps_digests;
+    bool record = compare || in->store->ops->keeps_digests || zc_incoming_is_proven(in);
 
-    if (!in->store->ops->allocate(in->store, &in->ram, error)) {
+    if (!zc_incoming_check_proof(in, error) || !in->store->ops->allocate(in->store, &in->ram, error)) {
         return false;
     }
     /* Where no page is placed, there is no book to keep. */

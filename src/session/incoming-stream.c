@@ -10,6 +10,9 @@
  *     verify=before                   after all of these; not at all when RESULT is bad
  *     a live guest                    when it runs here (incoming-guest.c)
  *
+ * With the monitor of a stock source there is a manifest too (incoming-proof.c), which we choose
+ * the moment of.
+ *
  * Once the output is committed the session has succeeded: a source that is no
  * longer there to be told does not change that.
  */
@@ -103,6 +106,18 @@ static void start_verify(struct zc_incoming *in)
                    in->session.mismatches);
 }
 
+/* The same with the RAM that the source itself holds compared before, or in between. */
+static bool commit_proven(struct zc_incoming *in)
+{
+    if (in->options.verify == ZCMIG_VERIFY_AFTER) {
+        zc_incoming_put_shut(in, 0);
+        if (in->out->len && !zc_incoming_answer(in)) {
+            return false;
+        }
+    }
+    return zc_incoming_prove(in) && commit(in) && finish(in);
+}
+
 /* The same of a live guest: whatever it waits for, it must have come. */
 static bool on_eof_of_guest(struct zc_incoming *in)
 {
@@ -130,7 +145,7 @@ static bool on_eof(struct zc_incoming *in)
         return on_eof_of_guest(in);
     }
     if (!expects_manifest(in)) {
-        return commit(in) && finish(in);
+        return zc_incoming_is_proven(in) ? commit_proven(in) : commit(in) && finish(in);
     }
     in->phase = ZC_INCOMING_MANIFEST;
     start_verify(in);
@@ -322,11 +337,10 @@ static bool on_configuration(struct zc_incoming *in, const struct zc_stream_even
 
 static bool on_section(struct zc_incoming *in, const struct zc_stream_event *event)
 {
-    GError *error = NULL;
-
     in->section = event->section.type;
     if (event->section.is_ram) {
         in->snapshot.ram_section_id = event->section.id;
+        in->ram_started = true;
         return true;
     }
     if (zc_incoming_is_live(in) && strcmp(event->section.name, ZC_STREAM_GUEST_NAME) == 0) {
@@ -335,10 +349,7 @@ static bool on_section(struct zc_incoming *in, const struct zc_stream_event *eve
     if (in->phase == ZC_INCOMING_TAIL) {
         return zc_incoming_take_devices(in, event) && on_eof(in);
     }
-    zc_error(&error, ZCMIG_ERROR_UNSUPPORTED,
-             "the source sends the state of device '%s' before RAM, which is not supported",
-             event->section.name);
-    return zc_incoming_fail(in, error);
+    return zc_incoming_take_early(in, event);
 }
 
 static bool on_ram_eos(struct zc_incoming *in)

@@ -137,12 +137,12 @@ static void drain(struct zc_incoming *in)
     } while (zc_input_more(&in->input) > 0 && zc_clock_now_ns() < deadline);
 }
 
-/* FAIL and SHUT 1; neither after a bad RESULT, which said it all. */
+/* FAIL and SHUT 1; neither after a bad RESULT, which said it all to a zcmig. */
 static void put_reason(struct zc_incoming *in, const GError *cause)
 {
     struct zc_extension message = { .type = ZC_EXTENSION_FAIL };
 
-    if (zc_error_code(cause) == ZCMIG_ERROR_MISMATCH) {
+    if (zc_error_code(cause) == ZCMIG_ERROR_MISMATCH && in->has_session) {
         return;
     }
     if (!in->peer_failed) {
@@ -153,11 +153,30 @@ static void put_reason(struct zc_incoming *in, const GError *cause)
     zc_incoming_put_shut(in, 1);
 }
 
+/*
+ * In shared memory the guest stands still only as long as the source waits for the verdict: when
+ * it gave up and runs on there, what was compared was not the RAM that it sent.
+ */
+static GError *revise_verdict(struct zc_incoming *in, GError *verdict)
+{
+    hear_peer(in);
+    if (!in->peer_failed) {
+        return verdict;
+    }
+    g_error_free(verdict);
+    atomic_store(&in->session.mismatched_pages, 0);
+    g_array_set_size(in->session.mismatches, 0);
+    return zc_cause_copy(&in->session.cause);
+}
+
 void zc_incoming_last_words(struct zc_incoming *in)
 {
     g_autoptr(GError) cause = zc_cause_copy(&in->session.cause);
 
     if (cause && !in->committed) {
+        if (zc_error_code(cause) == ZCMIG_ERROR_MISMATCH && zc_incoming_shares_memory(in)) {
+            cause = revise_verdict(in, g_steal_pointer(&cause));
+        }
         if (zc_error_code(cause) == ZCMIG_ERROR_DISCONNECTED &&
             atomic_load(&in->session.peer_is_zcmig)) {
             hear_peer(in);

@@ -100,6 +100,9 @@ static bool accept_main(struct zc_incoming *in)
 static void tear_down(struct zc_incoming *in)
 {
     zc_incoming_stop_readers(in);
+    if (in->watch) {
+        zc_watch_stop(in->watch);
+    }
     if (in->main_fd >= 0 && in->input.buffer) {
         zc_incoming_last_words(in);
     }
@@ -116,11 +119,19 @@ static bool incoming_run(zcmig_session *session, GError **error)
 {
     struct zc_incoming *in = (struct zc_incoming *)session;
     int64_t cpu_before_ns = zc_clock_thread_cpu_ns();
-    bool ok = accept_main(in) && zc_incoming_receive(in);
+    bool ok = accept_main(in);
+
+    if (ok && in->watch) {
+        zc_watch_start(in->watch, &session->cause);
+    }
+    ok = ok && zc_incoming_receive(in);
 
     if (in->guest) {
         tear_down(in);
+        /* What the guest looks through afterwards is not what it cost to move it. */
+        int64_t moved_cpu_ns = zc_clock_thread_cpu_ns();
         zc_incoming_guest_settle(in);
+        cpu_before_ns += zc_clock_thread_cpu_ns() - moved_cpu_ns;
         ok = zc_session_finish(session, error);
     } else if (ok) {
         /* What is committed has succeeded, whatever happens until the source closes. */
@@ -135,6 +146,19 @@ static bool incoming_run(zcmig_session *session, GError **error)
 }
 
 /* --------------------------------------------------------------- statistics */
+
+static void add_source_stats(struct zc_watch *watch, struct zcmig_source_stats *stats)
+{
+    struct zc_qemu_progress progress;
+
+    zc_watch_get_progress(watch, &progress);
+    g_strlcpy(stats->status, progress.status, sizeof(stats->status));
+    stats->total_bytes = progress.total_bytes;
+    stats->remaining_bytes = progress.remaining_bytes;
+    stats->iteration = progress.iteration;
+    stats->dirty_pages_per_s = progress.dirty_pages_per_s;
+    stats->expected_downtime_ns = (int64_t)progress.expected_downtime_ms * ZC_NS_PER_MS;
+}
 
 static void incoming_get_stats(zcmig_session *session, struct zcmig_stats *stats)
 {
@@ -161,7 +185,11 @@ static void incoming_get_stats(zcmig_session *session, struct zcmig_stats *stats
     }
     g_mutex_lock(&in->lock);
     stats->live = in->live;
+    g_strlcpy(stats->source.way, in->way, sizeof(stats->source.way));
     g_mutex_unlock(&in->lock);
+    if (in->watch) {
+        add_source_stats(in->watch, &stats->source);
+    }
 }
 
 /* ------------------------------------------------------------------ options */
@@ -242,6 +270,9 @@ static bool open_all(struct zc_incoming *in, const struct zcmig_recv_options *op
         }
         in->has_wanted_uuid = true;
     }
+    if (options->source_qmp && !(in->watch = zc_watch_new(options->source_qmp, error))) {
+        return false;
+    }
     if (!options->output) {
         in->store = zc_memory_store_new();
     } else if (g_str_has_prefix(options->output, ZC_SNAPSHOT_SCHEME)) {
@@ -257,6 +288,7 @@ static void incoming_free(zcmig_session *session)
 {
     struct zc_incoming *in = (struct zc_incoming *)session;
 
+    zc_watch_free(in->watch);
     zc_addr_unlisten(&in->address, in->listen_fd);
     zc_addr_clear(&in->address);
     zc_fd_clear(&in->main_fd);
@@ -273,6 +305,7 @@ static void incoming_free(zcmig_session *session)
     zc_stream_decoder_free(in->decoder);
     zc_snapshot_clear(&in->snapshot);
     g_byte_array_unref(in->out);
+    g_byte_array_unref(in->early);
     zc_session_clear(session);
     g_free(in);
 }
@@ -296,6 +329,7 @@ zcmig_session *zcmig_recv_new(const struct zcmig_recv_options *options, GError *
         in->fds[i] = -1;
     }
     in->out = g_byte_array_new();
+    in->early = g_byte_array_new();
     g_mutex_init(&in->lock);
     zc_ram_init(&in->ram);
     zc_snapshot_init(&in->snapshot);

@@ -4,7 +4,7 @@
  * the end), incoming-stream.c (the main stream's events, verification),
  * incoming-words.c (what is said to the source), incoming-ram.c (RAM, channels,
  * barriers), incoming-route.c (routes that are no sockets'), incoming-devices.c (the state of
- * devices) and incoming-guest.c (a live guest) share.  Private to session/.
+ * devices), incoming-proof.c (a QEMU's RAM compared) and incoming-guest.c (a live guest) share.  Private to session/.
  *
  * Functions return false once the session's cause is set; they report it.
  */
@@ -25,6 +25,7 @@
 #include "recv/stall.h"
 #include "recv/verify.h"
 #include "session/session.h"
+#include "session/watch.h"
 #include "wire/extension.h"
 #include "wire/stream.h"
 
@@ -57,6 +58,7 @@ struct zc_incoming {
     bool has_wanted_uuid;
     uint8_t wanted_uuid[16];
     struct zc_store *store;
+    struct zc_watch *watch; /* of the source QEMU, or NULL */
     /* the caller's thread only */
     struct zc_stall stall;
     struct zc_stall last_words; /* patience once the cause is set */
@@ -77,6 +79,8 @@ struct zc_incoming {
     bool said_shut;
     bool committed;
     struct zc_snapshot snapshot; /* what else the guest is */
+    bool ram_started;
+    GByteArray *early; /* sections of device state before RAM is whole */
     struct zc_ram ram;
     struct zc_place place;
     struct zc_pull pull;        /* of the route pull */
@@ -98,6 +102,7 @@ struct zc_incoming {
     /* under lock; writer: the caller's thread */
     GMutex lock;
     struct zcmig_live_stats live;
+    char way[ZCMIG_WAY_BYTES]; /* by which the source's RAM was read */
     /* atomic; writer: the caller's thread */
     struct zc_input input; /* its wire_bytes */
     _Atomic unsigned int n_channels;
@@ -163,8 +168,22 @@ void zc_incoming_keep_configuration(struct zc_incoming *in, const struct zc_stre
 /* From the FULL section of @event to the description: checked and kept.  The sections are over. */
 bool zc_incoming_take_devices(struct zc_incoming *in, const struct zc_stream_event *event);
 
+/* The FULL section of @event, which comes before RAM is whole: to its footer, kept. */
+bool zc_incoming_take_early(struct zc_incoming *in, const struct zc_stream_event *event);
+
 /* Gives the store what the guest is besides its RAM, before it commits. */
 bool zc_incoming_keep_state(struct zc_incoming *in);
+
+/* ---- incoming-proof.c */
+
+/* Whether the proof that was asked for is possible with this source; before RAM is taken. */
+bool zc_incoming_check_proof(struct zc_incoming *in, GError **error);
+
+/* Whether the source's own RAM is compared in the end. */
+bool zc_incoming_is_proven(const struct zc_incoming *in);
+
+/* RAM is whole, and the source's guest stands still: they are compared. */
+bool zc_incoming_prove(struct zc_incoming *in);
 
 /* ---- incoming-guest.c */
 

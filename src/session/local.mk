@@ -4,6 +4,7 @@ src_session_libsession_la_SOURCES = \
 	src/session/guest-check.c src/session/guest-check.h \
 	src/session/incoming-devices.c \
 	src/session/incoming-guest.c \
+	src/session/incoming-proof.c \
 	src/session/incoming-ram.c \
 	src/session/incoming-route.c \
 	src/session/incoming-stream.c \
@@ -17,5 +18,7 @@ src_session_libsession_la_SOURCES = \
 	src/session/precopy-switch.c \
 	src/session/precopy.c src/session/precopy.h \
 	src/session/return-path.c src/session/return-path.h \
-	src/session/session.c src/session/session.h
+	src/session/session.c src/session/session.h \
+	src/session/watch.c src/session/watch.h
+src_session_libsession_la_CPPFLAGS = $(AM_CPPFLAGS) $(JSON_CFLAGS)
 src_session_libsession_la_LIBADD = $(GLIB_LIBS)

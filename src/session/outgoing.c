@@ -236,6 +236,7 @@ static void fill_channel(struct zcmig_channel_stats *stats, unsigned int id,
         .zerocopy_reason = sender->reason,
         .splice_calls = counters->splice_calls,
         .splice_bytes = counters->splice_bytes,
+        .registered_bytes = counters->registered_bytes,
         .engine = sender->engine,
         .engine_reason = sender->engine_reason,
     };

@@ -46,17 +46,25 @@ void zc_precopy_set_guest(struct zc_precopy *precopy, enum zcmig_guest_place pla
     g_mutex_unlock(&out->lock);
 }
 
-/* Of all channels: bytes, and pages. */
-static void add_up(struct zc_outgoing *out, uint64_t *bytes_out, uint64_t *pages_out)
+/* What all channels have carried. */
+struct carried {
+    uint64_t wire_bytes;
+    uint64_t normal_pages;
+    uint64_t pages; /* zero pages too */
+};
+
+static struct carried add_up(struct zc_outgoing *out)
 {
     struct zc_sender_counters counters;
+    struct carried sum = { 0 };
 
-    *bytes_out = *pages_out = 0;
     for (unsigned int i = 0; i < out->options.channels; i++) {
         zc_sender_get_counters(out->sender, i, &counters);
-        *bytes_out += counters.channel.wire_bytes;
-        *pages_out += counters.normal_pages + counters.zero_pages;
+        sum.wire_bytes += counters.channel.wire_bytes;
+        sum.normal_pages += counters.normal_pages;
+        sum.pages += counters.normal_pages + counters.zero_pages;
     }
+    return sum;
 }
 
 static void publish_begin(struct zc_precopy *precopy, uint64_t n_pages, uint64_t pages_before)
@@ -149,11 +157,10 @@ static bool send_iteration(struct zc_precopy *precopy, bool all)
 {
     struct zc_outgoing *out = precopy->out;
     uint64_t n_pages = all ? zc_ram_pages(&precopy->source->ram) : precopy->harvest.n_pages;
-    uint64_t bytes_before, pages_before, bytes, pages;
     int64_t begin_ns = zc_clock_now_ns();
 
-    add_up(out, &bytes_before, &pages_before);
-    publish_begin(precopy, n_pages, pages_before);
+    struct carried before = add_up(out);
+    publish_begin(precopy, n_pages, before.pages);
     zc_stream_put_section_part(out->out, zc_outgoing_ram_section_id(out));
     if (!zc_precopy_put_pages(precopy, all) || !zc_outgoing_sync_channels(out)) {
         return false;
@@ -164,13 +171,16 @@ static bool send_iteration(struct zc_precopy *precopy, bool all)
     if (!end_ns) {
         return false;
     }
-    add_up(out, &bytes, &pages);
+    struct carried after = add_up(out);
     precopy->iteration = (struct zcmig_iteration){
         .pages = n_pages,
-        .sent_bytes = bytes - bytes_before,
+        .sent_bytes = after.wire_bytes - before.wire_bytes,
         .took_ns = end_ns - begin_ns,
     };
-    zc_converge_sent(&precopy->converge, bytes - bytes_before, end_ns - begin_ns);
+    /* In bytes of RAM, as what is dirty is counted: by pull next to nothing is on the wire. */
+    uint64_t ram_bytes = (after.normal_pages - before.normal_pages) * ZC_PAGE_BYTES;
+    zc_converge_sent(&precopy->converge, MAX(ram_bytes, precopy->iteration.sent_bytes),
+                     end_ns - begin_ns);
     return true;
 }
 

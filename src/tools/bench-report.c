@@ -16,13 +16,37 @@ double zc_bench_per_gib(const struct zcmig_bench_row *row, int64_t ns)
 
 /* ------------------------------------------------------------------- table */
 
-static void print_why_not(const struct zcmig_bench_row *rows, unsigned int n, FILE *file)
+static char *format_lost(uint64_t bytes)
 {
+    g_autofree char *size = zc_size_format(bytes);
+
+    return g_strdup_printf("%s were lost on the way (datagrams have no flow control)", size);
+}
+
+static void print_why_not(const zcmig_bench *bench, FILE *file)
+{
+    unsigned int n;
+    const struct zcmig_bench_row *rows = zcmig_bench_get_medians(bench, &n);
+
     for (unsigned int i = 0; i < n; i++) {
-        if (*rows[i].why_not) {
-            fprintf(file, "  %s by %s instead of %s: %s\n", rows[i].way, rows[i].used,
-                    rows[i].engine, rows[i].why_not);
+        const struct zcmig_bench_row *row = &rows[i];
+        if (*row->why_not) {
+            fprintf(file, "  %s by %s instead of %s: %s\n", row->way, row->used, row->engine,
+                    row->why_not);
         }
+        if (*row->unregistered) {
+            fprintf(file, "  %s by %s: %s\n", row->way, row->used, row->unregistered);
+        }
+        if (row->lost_bytes != 0) {
+            g_autofree char *chunk = zc_size_format(row->chunk_bytes);
+            g_autofree char *lost =
+                row->lost_bytes < 0 ? NULL : format_lost((uint64_t)row->lost_bytes);
+            fprintf(file, "  %s by %s, calls of %s: %s\n", row->way, row->used, chunk,
+                    lost ? lost : "the sink does not answer: what was lost is unknown");
+        }
+    }
+    for (const char *const *skipped = zcmig_bench_get_skipped(bench); *skipped; skipped++) {
+        fprintf(file, "  skipped %s\n", *skipped);
     }
 }
 
@@ -48,7 +72,7 @@ void zc_bench_print_table(const zcmig_bench *bench, FILE *file)
                 zc_bench_per_gib(row, row->user_ns + row->sys_ns));
     }
     fputc('\n', file);
-    print_why_not(rows, n, file);
+    print_why_not(bench, file);
 }
 
 /* ---------------------------------------------------------------- programs */
@@ -68,20 +92,23 @@ void zc_bench_print_csv(const zcmig_bench *bench, FILE *file)
     const struct zcmig_bench_row *rows = zcmig_bench_get_runs(bench, &n);
 
     fputs("run,way,engine,used,chunk_bytes,bytes,calls,completions,zc,copied_min,copied_max,"
-          "real_s,user_s,sys_s,why_not\n",
+          "real_s,user_s,sys_s,why_not,registered_bytes,lost_bytes\n",
           file);
     for (unsigned int i = 0; i < n; i++) {
         const struct zcmig_bench_row *row = &rows[i];
         g_autofree char *way = csv_text(row->way);
         g_autofree char *why_not = csv_text(row->why_not);
+        g_autofree char *lost = row->lost_bytes < 0
+                                    ? g_strdup("")
+                                    : g_strdup_printf("%" G_GINT64_FORMAT, row->lost_bytes);
         fprintf(file,
                 "%u,%s,%s,%s,%" G_GUINT64_FORMAT ",%" G_GUINT64_FORMAT ",%" G_GUINT64_FORMAT
                 ",%" G_GUINT64_FORMAT ",%s,%" G_GUINT64_FORMAT ",%" G_GUINT64_FORMAT
-                ",%.6f,%.6f,%.6f,%s\n",
+                ",%.6f,%.6f,%.6f,%s,%" G_GUINT64_FORMAT ",%s\n",
                 row->run, way, row->engine, row->used, row->chunk_bytes, row->bytes, row->calls,
                 row->completions, row->verdict, row->copied_min, row->copied_max,
                 (double)row->real_ns / NS_PER_S, (double)row->user_ns / NS_PER_S,
-                (double)row->sys_ns / NS_PER_S, why_not);
+                (double)row->sys_ns / NS_PER_S, why_not, row->registered_bytes, lost);
     }
 }
 
@@ -105,6 +132,11 @@ static void add_rows(JsonBuilder *builder, const char *name, const struct zcmig_
         zc_report_add_count(builder, "completions", row->completions);
         zc_report_add_count(builder, "copied-min", row->copied_min);
         zc_report_add_count(builder, "copied-max", row->copied_max);
+        zc_report_add_count(builder, "registered-bytes", row->registered_bytes);
+        zc_report_add_text(builder, "unregistered", row->unregistered);
+        if (row->lost_bytes >= 0) {
+            zc_report_add_count(builder, "lost-bytes", (uint64_t)row->lost_bytes);
+        }
         zc_report_add_number(builder, "real-seconds", (double)row->real_ns / NS_PER_S);
         zc_report_add_number(builder, "user-seconds", (double)row->user_ns / NS_PER_S);
         zc_report_add_number(builder, "sys-seconds", (double)row->sys_ns / NS_PER_S);
@@ -124,6 +156,12 @@ void zc_bench_print_json(const zcmig_bench *bench, FILE *file)
     add_rows(builder, "runs", rows, n);
     rows = zcmig_bench_get_medians(bench, &n);
     add_rows(builder, "medians", rows, n);
+    json_builder_set_member_name(builder, "skipped");
+    json_builder_begin_array(builder);
+    for (const char *const *skipped = zcmig_bench_get_skipped(bench); *skipped; skipped++) {
+        json_builder_add_string_value(builder, *skipped);
+    }
+    json_builder_end_array(builder);
     json_builder_end_object(builder);
     g_autofree char *line = zc_report_json_line(builder);
     fputs(line, file);

@@ -13,9 +13,11 @@
 
 #define STOP_TIMEOUT_US (5 * G_USEC_PER_SEC)
 
-static void die_with_parent(gpointer data)
+/* In a group of its own: an interrupt from the keyboard is ours, and comes to it once, from us. */
+static void set_up(gpointer data)
 {
     (void)data;
+    setpgid(0, 0);
     prctl(PR_SET_PDEATHSIG, SIGTERM);
 }
 
@@ -34,7 +36,7 @@ gboolean zc_child_start(struct zc_child *child, const char *const *argv, gboolea
     }
     zc_lines_init(&child->out, pipe_fds[0], wake_fd);
     g_subprocess_launcher_take_stdout_fd(launcher, pipe_fds[1]);
-    g_subprocess_launcher_set_child_setup(launcher, die_with_parent, NULL, NULL);
+    g_subprocess_launcher_set_child_setup(launcher, set_up, NULL, NULL);
     child->process = g_subprocess_launcher_spawnv(launcher, argv, error);
     if (!child->process) {
         g_prefix_error(error, "cannot run '%s': ", argv[0]);

@@ -2,25 +2,29 @@
 #include "config.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "base/size.h"
 #include "tools/bench-report.h"
 #include "tools/cli.h"
 #include "tools/options.h"
 
 #define RUNS_MAX 1000
 #define CPU_MAX 1023
+#define UDP_SEGMENT_MAX 65507
 
 static const struct zc_usage usage = {
     .command = "bench",
     .arguments = "[DEST]",
     .summary = "Compares what the engines cost the sender on the way to DEST.",
-    .details = "DEST is tcp:HOST:PORT, unix:PATH or vsock:CID:PORT of a 'zcmig bench --sink=LISTEN'"
-               "; without it\nthe sinks are here, on loopback and on a pair of UNIX sockets.\n",
+    .details = "DEST is tcp:HOST:PORT, unix:PATH, vsock:CID:PORT or udp:HOST:PORT of a\n"
+               "'zcmig bench --sink=LISTEN'; without it the sinks are here, on loopback, a pair of\n"
+               "UNIX sockets and vsock inside this kernel, as far as there are such.\n",
     .n_optional = 1,
 };
 
@@ -29,18 +33,22 @@ struct bench_text {
     char *ways;
     char *chunks;
     char *bytes;
+    char *memory;
     char *runs;
     char *cpu;
+    char *sink_cpu;
+    char *udp_segment;
     char *stall_timeout;
     char *plot;
     char *sink;
+    gboolean unregistered;
     gboolean csv;
     gboolean json;
     gboolean selftest;
 };
 
 static const char *const engine_names[] = { "copy", "zerocopy", "io_uring", "splice", NULL };
-static const char *const way_names[] = { "ipv4", "ipv6", "unix", NULL };
+static const char *const way_names[] = { "ipv4", "ipv6", "unix", "vsock", "udp4", "udp6", NULL };
 
 /* A comma-separated list of @names as bits from @first_bit up. */
 static bool read_list(const char *text, const char *option, const char *const *names,
@@ -84,10 +92,21 @@ static bool read_chunks(const char *text, struct zcmig_bench_options *options, G
     return true;
 }
 
+static bool read_cpu(const char *text, const char *option, int *cpu_out, GError **error)
+{
+    unsigned int cpu = 0;
+
+    if (!zc_option_count(text, option, 0, CPU_MAX, &cpu, error)) {
+        return false;
+    }
+    *cpu_out = text ? (int)cpu : -1;
+    return true;
+}
+
 static bool read_options(const struct bench_text *text, struct zcmig_bench_options *options,
                          GError **error)
 {
-    unsigned int cpu = 0;
+    uint64_t segment_bytes = 0;
 
     if ((text->csv != 0) + (text->json != 0) + (text->selftest != 0) > 1) {
         g_set_error(error, ZCMIG_ERROR, ZCMIG_ERROR_USAGE,
@@ -103,13 +122,24 @@ static bool read_options(const struct bench_text *text, struct zcmig_bench_optio
         !read_list(text->ways, "--ways", way_names, 0, &options->ways, error) ||
         !read_chunks(text->chunks, options, error) ||
         !zc_option_size(text->bytes, "--bytes", &options->bytes, error) ||
+        !zc_option_size(text->memory, "--memory", &options->memory_bytes, error) ||
         !zc_option_count(text->runs, "--runs", 1, RUNS_MAX, &options->runs, error) ||
-        !zc_option_count(text->cpu, "--cpu", 0, CPU_MAX, &cpu, error) ||
+        !read_cpu(text->cpu, "--cpu", &options->cpu, error) ||
+        !read_cpu(text->sink_cpu, "--sink-cpu", &options->sink_cpu, error) ||
+        !zc_option_size(text->udp_segment, "--udp-segment", &segment_bytes, error) ||
         !zc_option_seconds(text->stall_timeout, "--stall-timeout", false,
                            &options->stall_timeout_ms, error)) {
         return false;
     }
-    options->cpu = text->cpu ? (int)cpu : -1;
+    if (segment_bytes > UDP_SEGMENT_MAX) {
+        g_set_error(error, ZCMIG_ERROR, ZCMIG_ERROR_USAGE,
+                    "--udp-segment: got %" G_GUINT64_FORMAT " bytes, allowed are 1 to %d",
+                    segment_bytes, UDP_SEGMENT_MAX);
+        return false;
+    }
+    options->udp_segment_bytes = (unsigned int)segment_bytes;
+    options->unregistered = text->unregistered;
+    options->skip_absent = !text->ways;
     return !text->plot || zc_bench_can_plot(text->plot, error);
 }
 
@@ -147,15 +177,47 @@ static int bench(const struct bench_text *text, const char *destination)
     return ZC_EXIT_DONE;
 }
 
+static bool pin(int cpu, GError **error)
+{
+    cpu_set_t cpus;
+
+    if (cpu < 0) {
+        return true;
+    }
+    CPU_ZERO(&cpus);
+    CPU_SET((unsigned int)cpu, &cpus);
+    if (sched_setaffinity(0, sizeof(cpus), &cpus) < 0) {
+        g_set_error(error, ZCMIG_ERROR, ZCMIG_ERROR_USAGE, "cannot run on CPU %d: %s", cpu,
+                    g_strerror(errno));
+        return false;
+    }
+    return true;
+}
+
+/* As the self-test's receiver says it. */
+static void print_received(uint64_t reads, uint64_t bytes, void *data)
+{
+    (void)data;
+    printf("rx=%" G_GUINT64_FORMAT " (%" G_GUINT64_FORMAT " MB)\n", reads, bytes / ZC_MIB);
+    fflush(stdout);
+}
+
 /* Until SIGINT or SIGTERM. */
-static int serve(const char *listen)
+static int serve(const struct bench_text *text)
 {
     g_autoptr(GError) error = NULL;
-    g_autoptr(zcmig_bench_sink) sink = zcmig_bench_sink_new(listen, &error);
+    g_autoptr(zcmig_bench_sink) sink = NULL;
     sigset_t signals;
     bool ok = false;
+    int cpu = -1;
 
+    if (read_cpu(text->sink_cpu, "--sink-cpu", &cpu, &error) && pin(cpu, &error)) {
+        sink = zcmig_bench_sink_new(text->sink, &error);
+    }
     if (sink) {
+        if (text->selftest) {
+            zcmig_bench_sink_set_ended(sink, print_received, NULL);
+        }
         sigemptyset(&signals);
         sigaddset(&signals, SIGINT);
         sigaddset(&signals, SIGTERM);
@@ -175,8 +237,11 @@ static void bench_text_clear(struct bench_text *text)
     g_free(text->ways);
     g_free(text->chunks);
     g_free(text->bytes);
+    g_free(text->memory);
     g_free(text->runs);
     g_free(text->cpu);
+    g_free(text->sink_cpu);
+    g_free(text->udp_segment);
     g_free(text->stall_timeout);
     g_free(text->plot);
     g_free(text->sink);
@@ -190,14 +255,23 @@ int zc_cmd_bench(int argc, char **argv)
         { "engines", 0, 0, G_OPTION_ARG_STRING, &text.engines,
           "Of copy,zerocopy,io_uring,splice (default: all)", "LIST" },
         { "ways", 0, 0, G_OPTION_ARG_STRING, &text.ways,
-          "Without DEST, of ipv4,ipv6,unix (default: all)", "LIST" },
+          "Without DEST, of ipv4,ipv6,unix,vsock,udp4,udp6 (default: those here, without udp)",
+          "LIST" },
         { "chunks", 0, 0, G_OPTION_ARG_STRING, &text.chunks,
-          "Sizes of a call, for example 16K,64K,512K (default: 512K)", "LIST" },
+          "Sizes of a call, for example 16K,64K,512K (default: 512K, of datagrams 60K)", "LIST" },
         { "bytes", 0, 0, G_OPTION_ARG_STRING, &text.bytes, "Sent in a run (default: 256M)",
           "SIZE" },
+        { "memory", 0, 0, G_OPTION_ARG_STRING, &text.memory,
+          "Send from so much memory in turn (default: one chunk, which is in the cache)", "SIZE" },
         { "runs", 0, 0, G_OPTION_ARG_STRING, &text.runs, "Runs of each combination (default: 3)",
           "N" },
         { "cpu", 0, 0, G_OPTION_ARG_STRING, &text.cpu, "Send from this CPU (default: any)", "N" },
+        { "sink-cpu", 0, 0, G_OPTION_ARG_STRING, &text.sink_cpu,
+          "Run the sink on this CPU, a thread here or --sink (default: any)", "N" },
+        { "udp-segment", 0, 0, G_OPTION_ARG_STRING, &text.udp_segment,
+          "Let the kernel cut a call over UDP into datagrams of this size", "SIZE" },
+        { "unregistered", 0, 0, G_OPTION_ARG_NONE, &text.unregistered,
+          "Do not register the memory with io_uring", NULL },
         { "stall-timeout", 0, 0, G_OPTION_ARG_STRING, &text.stall_timeout,
           "Give up when the sink takes nothing for so many seconds", "SECONDS" },
         { "csv", 0, 0, G_OPTION_ARG_NONE, &text.csv, "A line for each run, comma-separated", NULL },
@@ -214,7 +288,7 @@ int zc_cmd_bench(int argc, char **argv)
 
     switch (zc_options_parse(&usage, entries, NULL, argc, argv, &error)) {
     case ZC_PARSED_RUN:
-        code = text.sink ? serve(text.sink) : bench(&text, argv[1]);
+        code = text.sink ? serve(&text) : bench(&text, argv[1]);
         break;
     case ZC_PARSED_WRONG:
         code = zc_cli_fail(usage.command, error);

@@ -28,6 +28,7 @@ struct recv_text {
     char *stall_timeout;
     char *uuid;
     char *run_for;
+    char *source_qmp;
     gboolean overwrite;
     gboolean no_populate;
     gboolean allow_wildcard;
@@ -46,6 +47,7 @@ static void recv_text_clear(struct recv_text *text)
     g_free(text->stall_timeout);
     g_free(text->uuid);
     g_free(text->run_for);
+    g_free(text->source_qmp);
 }
 
 static bool read_options(const struct recv_text *text, struct zcmig_recv_options *options,
@@ -66,6 +68,7 @@ static bool read_options(const struct recv_text *text, struct zcmig_recv_options
         return false;
     }
     options->output = text->output;
+    options->source_qmp = text->source_qmp;
     options->overwrite = text->overwrite;
     options->verify = (enum zcmig_verify)verify;
     options->populate = !text->no_populate;
@@ -141,6 +144,8 @@ int zc_cmd_recv(int argc, char **argv)
           "Give up when the peer sends nothing for so many seconds", "SECONDS" },
         { "run-for", 0, 0, G_OPTION_ARG_STRING, &text.run_for,
           "How long a live guest runs here before it is checked (default: 1)", "SECONDS" },
+        { "source-qmp", 0, 0, G_OPTION_ARG_FILENAME, &text.source_qmp,
+          "Compare with the source QEMU's own RAM, by a monitor of its", "SOCKET" },
         { "uuid", 0, 0, G_OPTION_ARG_STRING, &text.uuid,
           "Accept only the session with this UUID (default: the first that comes)", "UUID" },
         { NULL, 0, 0, 0, NULL, NULL, NULL },

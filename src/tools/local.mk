@@ -17,6 +17,7 @@ src_tools_libtools_la_SOURCES = \
 	src/tools/report.c src/tools/report.h \
 	src/tools/report-json.c \
 	src/tools/report-live.c src/tools/report-live.h \
+	src/tools/report-source.c src/tools/report-source.h \
 	src/tools/run.c src/tools/run.h \
 	src/tools/signals.c src/tools/signals.h
 src_tools_libtools_la_CPPFLAGS = $(AM_CPPFLAGS) $(JSON_CFLAGS) \
@@ -32,11 +33,16 @@ src_tools_zcmig_LDADD = src/tools/libtools.la libzcmig.la src/base/libbase.la \
 src_tools_libtools_la_SOURCES += \
 	src/tools/child.c src/tools/child.h \
 	src/tools/cmd-demo.c \
+	src/tools/demo-ends.c src/tools/demo-ends.h \
 	src/tools/demo-files.c src/tools/demo-files.h \
 	src/tools/demo-guest.c src/tools/demo-guest.h \
+	src/tools/demo-image.c src/tools/demo-image.h \
 	src/tools/demo-initramfs.c src/tools/demo-initramfs.h \
+	src/tools/demo-live.c src/tools/demo-live.h \
+	src/tools/demo-live-report.c src/tools/demo-live-report.h \
 	src/tools/demo-pair.c src/tools/demo-pair.h \
 	src/tools/demo-report.c src/tools/demo-report.h \
+	src/tools/demo-wake.c src/tools/demo-wake.h \
 	src/tools/lines.c src/tools/lines.h
 src_tools_libtools_la_CPPFLAGS += $(GIO_CFLAGS)
 src_tools_libtools_la_LIBADD += $(GIO_LIBS)

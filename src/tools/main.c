@@ -17,7 +17,7 @@ static const struct zc_command commands[] = {
     { "show", "show what a snapshot holds", zc_cmd_show },
     { "doctor", "say whether zero-copy will work, and if not, who is to blame", zc_cmd_doctor },
     { "bench", "compare what the engines cost the sender", zc_cmd_bench },
-    { "demo", "move the RAM of a live guest between two processes here", zc_cmd_demo },
+    { "demo", "move a guest that keeps writing between two processes here", zc_cmd_demo },
 };
 
 static const struct zc_command *find(const char *name)

@@ -16,6 +16,7 @@
 #include "base/size.h"
 #include "tools/progress.h"
 #include "tools/report-live.h"
+#include "tools/report-source.h"
 #include "tools/report.h"
 #include "tools/signals.h"
 
@@ -109,9 +110,10 @@ char *zc_progress_format(const struct zcmig_stats *stats, double rate, unsigned 
     bool is_live = zc_report_live_is(stats);
     char *parts[] = {
         rate > 0 ? g_strdup_printf(" %s/s", size) : g_strdup(""),
-        is_live    ? zc_report_live_progress(&stats->live)
-        : rate > 0 ? format_left(stats, rate)
-                   : g_strdup(""),
+        is_live                      ? zc_report_live_progress(&stats->live)
+        : zc_report_source_is(stats) ? zc_report_source_progress(stats)
+        : rate > 0                   ? format_left(stats, rate)
+                                     : g_strdup(""),
         format_copied(stats),
         g_strdup_printf(", %" G_GUINT64_FORMAT " normal + %" G_GUINT64_FORMAT " zero pages",
                         stats->normal_pages, stats->zero_pages),
@@ -154,7 +156,7 @@ static void fetch(struct zc_progress *progress, int64_t now_us)
     progress->stats_bytes = bytes;
 }
 
-static unsigned int terminal_width(void)
+unsigned int zc_progress_terminal_width(void)
 {
     struct winsize size;
 
@@ -164,7 +166,7 @@ static unsigned int terminal_width(void)
 
 static void show(struct zc_progress *progress)
 {
-    unsigned int width = progress->terminal ? terminal_width() : 2 * WIDTH_DEFAULT;
+    unsigned int width = progress->terminal ? zc_progress_terminal_width() : 2 * WIDTH_DEFAULT;
     g_autofree char *line = zc_progress_format(&progress->stats, progress->rate, width);
 
     fprintf(stderr, progress->terminal ? "\r%s\033[K" : "zcmig: %s\n", line);
@@ -197,6 +199,9 @@ static void write_json(struct zc_progress *progress, int64_t now_us, int wait_ms
     zc_report_add_number(builder, "ram-bytes-per-second", progress->rate);
     if (zc_report_live_is(&progress->stats)) {
         zc_report_live_add_estimate(builder, &progress->stats.live);
+    }
+    if (zc_report_source_is(&progress->stats)) {
+        zc_report_source_add(builder, &progress->stats);
     }
     if (progress->stats.sending) {
         zc_report_add_count(builder, "completed", totals.completed);

@@ -27,4 +27,7 @@ void zc_progress_stop(struct zc_progress *progress);
  */
 char *zc_progress_format(const struct zcmig_stats *stats, double rate, unsigned int width);
 
+/* Columns of the terminal that stderr is, less the one that the cursor needs. */
+unsigned int zc_progress_terminal_width(void);
+
 #endif

@@ -5,6 +5,7 @@
 
 #include "tools/cli.h"
 #include "tools/report-live.h"
+#include "tools/report-source.h"
 #include "tools/report.h"
 
 #define NS_PER_S 1e9
@@ -105,6 +106,7 @@ static void add_channel(JsonBuilder *builder, const struct zcmig_channel_stats *
         zc_report_add_count(builder, "in-flight-bytes-max", channel->in_flight_bytes_max);
         zc_report_add_count(builder, "splice-calls", channel->splice_calls);
         zc_report_add_count(builder, "splice-bytes", channel->splice_bytes);
+        zc_report_add_count(builder, "registered-bytes", channel->registered_bytes);
         zc_report_add_text(builder, "engine", channel->engine);
         zc_report_add_text(builder, "engine-reason", channel->engine_reason);
         zc_report_add_text(builder, "state", channel->zerocopy_state);
@@ -202,6 +204,9 @@ static void add_stats(JsonBuilder *builder, const struct zc_report *report)
     zc_report_add_number(builder, "cpu-seconds-per-gib", zc_report_cpu_per_gib(stats));
     if (stats->live.guest != ZCMIG_GUEST_NONE) {
         zc_report_live_add(builder, stats);
+    }
+    if (zc_report_source_is(stats)) {
+        zc_report_source_add(builder, stats);
     }
     add_channels(builder, stats);
     add_verify(builder, report);

@@ -11,6 +11,7 @@
 #include "base/size.h"
 #include "tools/cli.h"
 #include "tools/report-live.h"
+#include "tools/report-source.h"
 #include "tools/report.h"
 
 #define NS_PER_S 1e9
@@ -246,4 +247,5 @@ void zc_report_print_table(const struct zc_report *report, FILE *file)
     zc_report_live_print(stats, file);
     print_channels(stats, file);
     print_verification(report, file);
+    zc_report_source_print(stats, file);
 }

@@ -150,7 +150,8 @@ zcmig_session *zcmig_recv_new(const struct zcmig_recv_options *options, GError *
                 options->max_ram_bytes, options->channels, (int)options->verify, options->populate,
                 options->allow_wildcard, options->accept_timeout_ms, options->stall_timeout_ms,
                 options->uuid ? options->uuid : "-");
-        fprintf(stderr, "run_for_ms=%" G_GINT64_FORMAT "\n", options->run_for_ms);
+        fprintf(stderr, "run_for_ms=%" G_GINT64_FORMAT " source_qmp=%s\n", options->run_for_ms,
+                options->source_qmp ? options->source_qmp : "-");
     }
     return session_new(false, error);
 }
@@ -307,7 +308,7 @@ static zcmig_manifest *manifest_new(const char *kind, const char *name, unsigned
 zcmig_manifest *zcmig_manifest_new_from_source(const char *uri, unsigned int threads,
                                                GError **error)
 {
-    if (!g_str_has_prefix(uri, "file:")) {
+    if (!g_str_has_prefix(uri, "file:") && !g_str_has_prefix(uri, "qmp:")) {
         g_set_error(error, ZCMIG_ERROR, ZCMIG_ERROR_USAGE,
                     "source: got '%s', allowed are file:IMAGE, dir:SNAPSHOT and guest:SIZE", uri);
         return NULL;

@@ -6,6 +6,7 @@ tests_cli_zcmig_LDADD = src/tools/libtools.la src/base/libbase.la $(JSON_LIBS) $
 ZC_CLI_TESTS = \
 	tests/cli/bad-command-lines-exit-2 \
 	tests/cli/bench-in-all-forms \
+	tests/cli/demo-checks-its-options \
 	tests/cli/doctor-exits-by-verdict \
 	tests/cli/errors-are-one-harmless-line \
 	tests/cli/manifests-are-compared \

@@ -14,6 +14,9 @@ tests_lab_vsock_channel_LDADD = tests/lib/libnetns.la src/send/libsend.la src/ne
 dist_check_SCRIPTS += tests/lab/run tests/lab/host-recv tests/lab/fetch-kernel tests/lab/make-initramfs
 EXTRA_DIST += tests/lab/init tests/lab/guest-functions.sh \
 	tests/lab/cases/clean-path.sh \
+	tests/lab/cases/doctor-limits.sh \
+	tests/lab/cases/doctor-probe.sh \
+	tests/lab/cases/doctor-rights.sh \
 	tests/lab/cases/doctor-trace.sh \
 	tests/lab/cases/early-reuse.sh \
 	tests/lab/cases/features-off.sh \
@@ -67,3 +70,5 @@ tests_lab_tapfwd_SOURCES = tests/lab/tapfwd.c
 tests_lab_xdppass_SOURCES = tests/lab/xdppass.c
 dist_check_SCRIPTS += tests/lab/rigs/lo-xdp tests/lab/rigs/macvtap tests/lab/rigs-give-zero-copy
 TESTS += tests/lab/rigs-give-zero-copy
+dist_check_SCRIPTS += tests/lab/doctor-is-right-on-the-honest-rig
+TESTS += tests/lab/doctor-is-right-on-the-honest-rig

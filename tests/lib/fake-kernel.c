@@ -710,6 +710,9 @@ static int fake_getsockopt(void *ctx, int fd, int level, int name, void *value, 
     case SO_DOMAIN:
         memcpy(value, &fake->options.domain, sizeof(int));
         return 0;
+    case SO_TYPE:
+        memcpy(value, &(int){ SOCK_STREAM }, sizeof(int));
+        return 0;
     case SO_ERROR:
         memcpy(value, &fake->socket_error, sizeof(int));
         fake->socket_error = 0;

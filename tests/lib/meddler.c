@@ -7,7 +7,6 @@
 #include "config.h"
 
 #include <arpa/inet.h>
-#include <check.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -264,9 +263,9 @@ struct zc_meddler *zc_meddler_start(const char *destination, zc_meddle_fn meddle
     atomic_init(&meddler->call_after, UINT64_MAX);
     g_mutex_init(&meddler->lock);
     meddler->listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    ck_assert_int_eq(bind(meddler->listen_fd, (struct sockaddr *)&address, length), 0);
-    ck_assert_int_eq(listen(meddler->listen_fd, (int)CONNECTIONS_MAX), 0);
-    ck_assert_int_eq(getsockname(meddler->listen_fd, (struct sockaddr *)&address, &length), 0);
+    g_assert_cmpint(bind(meddler->listen_fd, (struct sockaddr *)&address, length), ==, 0);
+    g_assert_cmpint(listen(meddler->listen_fd, (int)CONNECTIONS_MAX), ==, 0);
+    g_assert_cmpint(getsockname(meddler->listen_fd, (struct sockaddr *)&address, &length), ==, 0);
     meddler->address = g_strdup_printf("tcp:127.0.0.1:%u", ntohs(address.sin_port));
     meddler->acceptor = g_thread_new("acceptor", run_acceptor, meddler);
     return meddler;
@@ -309,8 +308,8 @@ uint64_t zc_meddler_bytes_back(struct zc_meddler *meddler)
 void zc_meddler_narrow(struct zc_meddler *meddler, int bytes)
 {
     /* Accepted sockets inherit it. */
-    ck_assert_int_eq(
-        setsockopt(meddler->listen_fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes)), 0);
+    g_assert_cmpint(
+        setsockopt(meddler->listen_fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes)), ==, 0);
 }
 
 uint64_t zc_meddler_bytes(struct zc_meddler *meddler)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* An unprivileged user sends 256 MiB over 4 channels, whatever its RLIMIT_MEMLOCK. */
+/* An unprivileged user sends 256 MiB over 4 channels by each engine, whatever its RLIMIT_MEMLOCK. */
 #include "config.h"
 
 #include <stdio.h>
@@ -14,12 +14,22 @@
 #define PACKETS 128 /* a channel */
 
 static struct zc_budget budget;
+static enum zc_engine_kind engine;
 
 static gpointer send_all(gpointer data)
 {
     int sender = GPOINTER_TO_INT(data);
     uint8_t *memory = netns_memory(PACKET_BYTES, 1);
-    struct zc_channel *channel = open_channel(sender, ZC_ZEROCOPY_ON, &budget);
+    const struct iovec region = { memory, PACKET_BYTES };
+    const struct zc_channel_options options = { .mode = ZC_ZEROCOPY_ON,
+                                                .engine = engine,
+                                                .memory_is_stable = true,
+                                                .regions = &region,
+                                                .n_regions = 1,
+                                                .budget = &budget,
+                                                .wake_fd = -1 };
+    struct zc_channel *channel = zc_channel_new(sender, &zc_net_kernel, &options);
+    netns_check(channel, "zc_channel_new");
     struct zc_channel_counters counters;
     int ret = 0;
 
@@ -69,11 +79,10 @@ static void run_limited(uint64_t memlock_bytes)
     netns_check(budget.held_pages == 0, "pages left in the budget");
 }
 
-int main(void)
+static void run_limits(void)
 {
     static const uint64_t limits[] = { 0, 64 * ZC_KIB, ZC_MIB, 8 * ZC_MIB };
 
-    netns_enter("netns");
     for (size_t i = 0; i < G_N_ELEMENTS(limits); i++) {
         int status = 0;
         int64_t begin = zc_clock_now_ns();
@@ -88,6 +97,18 @@ int main(void)
         netns_check(status == 0, "limit of %llu: status %#x", (unsigned long long)limits[i], status);
         printf("limit of %llu: %lld ms\n", (unsigned long long)limits[i],
                (long long)((zc_clock_now_ns() - begin) / ZC_NS_PER_MS));
+    }
+}
+
+int main(void)
+{
+    static const enum zc_engine_kind engines[] = { ZC_ENGINE_ZEROCOPY, ZC_ENGINE_IO_URING,
+                                                   ZC_ENGINE_SPLICE };
+
+    netns_enter("netns");
+    for (size_t i = 0; i < G_N_ELEMENTS(engines); i++) {
+        engine = engines[i];
+        run_limits();
     }
     return 0;
 }

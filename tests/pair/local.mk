@@ -10,10 +10,13 @@ ZC_TEST_PAIR_LIBS = tests/lib/libpair.la tests/lib/libunit.la src/session/libses
 	src/recv/librecv.la src/send/libsend.la src/guest/libguest.la src/net/libnet.la \
 	src/wire/libwire.la src/mem/libmem.la src/base/libbase.la
 
-check_PROGRAMS += tests/pair/pair-interrupted tests/pair/pair-round-trip \
-	tests/pair/pair-tampered-page tests/pair/recv-captured-stream tests/pair/recv-stock-source
-TESTS += tests/pair/pair-interrupted tests/pair/pair-round-trip tests/pair/pair-tampered-page \
-	tests/pair/recv-captured-stream tests/pair/recv-stock-source
+ZC_PAIR_TESTS = tests/pair/pair-every-engine tests/pair/pair-interrupted \
+	tests/pair/pair-round-trip tests/pair/pair-tampered-page tests/pair/recv-captured-stream \
+	tests/pair/recv-stock-source
+check_PROGRAMS += $(ZC_PAIR_TESTS)
+TESTS += $(ZC_PAIR_TESTS)
+tests_pair_pair_every_engine_CPPFLAGS = $(ZC_TEST_CPPFLAGS)
+tests_pair_pair_every_engine_LDADD = $(ZC_TEST_PAIR_LIBS)
 tests_pair_pair_interrupted_CPPFLAGS = $(ZC_TEST_CPPFLAGS)
 tests_pair_pair_interrupted_LDADD = $(ZC_TEST_PAIR_LIBS)
 tests_pair_pair_round_trip_CPPFLAGS = $(ZC_TEST_CPPFLAGS)

@@ -3,11 +3,15 @@ ZC_QEMU_TESTS = \
 	tests/qemu/demo-leaves-nothing-behind \
 	tests/qemu/demo-says-what-is-missing \
 	tests/qemu/demo-verifies-a-live-guest \
+	tests/qemu/digest-of-a-paused-guest \
+	tests/qemu/digest-proves-an-arrival \
+	tests/qemu/digest-with-memory-devices \
 	tests/qemu/fetch-guest-kernel-explains-itself \
 	tests/qemu/guest-notices-a-lost-page \
 	tests/qemu/linux-guest-moves-live-and-back \
 	tests/qemu/page-changed-on-the-way-is-found \
 	tests/qemu/qemu-10.0-writes-while-it-moves-in-every-mode \
+	tests/qemu/qemu-7.2-loses-pages-and-zcmig-finds-them \
 	tests/qemu/qemu-7.2-rests-while-it-moves-in-every-mode \
 	tests/qemu/qemu-guest-moves-without-rights \
 	tests/qemu/qemu-guest-survives-a-failed-move \

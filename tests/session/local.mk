@@ -2,6 +2,7 @@
 ZC_SESSION_TESTS = \
 	tests/session/bench-over-every-way \
 	tests/session/command-streams-an-image \
+	tests/session/demo-moves-a-live-guest \
 	tests/session/failure-names-its-cause \
 	tests/session/killed-end-is-noticed \
 	tests/session/live-guest-between-processes \

@@ -101,19 +101,73 @@ START_TEST(io_uring_that_is_off_is_told)
     struct made_up made;
 
     made_up_init(&made);
-    made.facts.limits.io_uring_disabled = 0;
+    made.facts.limits.io_uring_disabled = 1; /* for users without the group: it was tried */
     judge(&made);
     ck_assert_ptr_null(made_up_finding(&made, "io-uring"));
-    made.facts.limits.io_uring_disabled = 1; /* for users without the group */
+    made.facts.uring.saved_errno = ENOTSUP; /* built without liburing */
     judge(&made);
     ck_assert_ptr_null(made_up_finding(&made, "io-uring"));
-    made.facts.limits.uid = 1000;
+    made.facts.uring.saved_errno = EPERM;
     judge(&made);
-    made_up_expect(&made, "io-uring", ZCMIG_EFFECT_NOTE);
-    made.facts.limits.uid = 0;
+    const struct zcmig_finding *finding = made_up_expect(&made, "io-uring", ZCMIG_EFFECT_NOTE);
+    ck_assert_ptr_nonnull(strstr(finding->remedy, "kernel.io_uring_group"));
     made.facts.limits.io_uring_disabled = 2;
     judge(&made);
-    made_up_expect(&made, "io-uring", ZCMIG_EFFECT_NOTE);
+    finding = made_up_expect(&made, "io-uring", ZCMIG_EFFECT_NOTE);
+    ck_assert_str_eq(finding->remedy, "sysctl kernel.io_uring_disabled=0");
+    made.facts.limits.io_uring_disabled = -1; /* an older kernel: a filter forbids it */
+    judge(&made);
+    ck_assert_ptr_nonnull(
+        strstr(made_up_expect(&made, "io-uring", ZCMIG_EFFECT_NOTE)->remedy, "seccomp"));
+    made_up_clear(&made);
+}
+END_TEST
+
+START_TEST(what_the_kernel_has_is_told_as_it_was_tried)
+{
+    struct made_up made;
+
+    made_up_init(&made);
+    made_up_link(&made, 2, "eth0", "");
+    made.facts.zerocopy_errno[ZC_FAMILY_VSOCK] = EAFNOSUPPORT;
+    made.facts.zerocopy_errno[ZC_FAMILY_UNIX] = EOPNOTSUPP;
+    made.facts.uring.sendmsg_zc = true;
+    ck_assert_int_eq(made_up_judge(&made, 2), ZCMIG_VERDICT_WORKS);
+    const struct zcmig_finding *finding =
+        made_up_expect(&made, "kernel-features", ZCMIG_EFFECT_NOTE);
+    ck_assert_str_eq(finding->summary,
+                     "this kernel has zero-copy for TCP over IPv4, TCP over IPv6, UDP");
+    ck_assert_ptr_nonnull(strstr(finding->evidence, "not for AF_VSOCK"));
+    ck_assert_ptr_nonnull(strstr(finding->evidence, "does not tell whether it copied"));
+    made.facts.uring.tells_usage = true;
+    made_up_judge(&made, 2);
+    ck_assert_ptr_nonnull(
+        strstr(made_up_expect(&made, "kernel-features", ZCMIG_EFFECT_NOTE)->evidence,
+               "which tells whether it copied"));
+    made.facts.uring.saved_errno = ENOTSUP;
+    made_up_judge(&made, 2);
+    ck_assert_ptr_nonnull(
+        strstr(made_up_expect(&made, "kernel-features", ZCMIG_EFFECT_NOTE)->evidence,
+               "built without liburing"));
+    made_up_clear(&made);
+}
+END_TEST
+
+START_TEST(the_round_trip_of_a_probe_counts_when_none_was_said)
+{
+    struct made_up made;
+
+    made_up_init(&made);
+    made.facts.bandwidth = UINT64_C(10) << 30;
+    judge(&made);
+    made_up_expect(&made, "optmem", ZCMIG_EFFECT_NOTE);
+    made.facts.burst.rtt_ns = 100000000;
+    judge(&made);
+    ck_assert_ptr_nonnull(
+        strstr(made_up_expect(&made, "optmem", ZCMIG_EFFECT_LIMITS)->evidence, "(the probe's)"));
+    made.facts.rtt_ns = 1000000; /* what was said is believed */
+    judge(&made);
+    made_up_expect(&made, "optmem", ZCMIG_EFFECT_NOTE);
     made_up_clear(&made);
 }
 END_TEST
@@ -129,7 +183,7 @@ START_TEST(a_family_without_zero_copy_copies)
         { ZC_FAMILY_UNIX, EOPNOTSUPP, ZCMIG_VERDICT_COPIES },
         { ZC_FAMILY_VSOCK, EOPNOTSUPP, ZCMIG_VERDICT_COPIES },
         { ZC_FAMILY_VSOCK, EAFNOSUPPORT, ZCMIG_VERDICT_UNKNOWN },
-        { ZC_FAMILY_VSOCK, 0, ZCMIG_VERDICT_WORKS },
+        { ZC_FAMILY_VSOCK, 0, ZCMIG_VERDICT_COPIES }, /* the kernel would, the channel does not */
     };
 
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
@@ -153,6 +207,8 @@ int main(void)
     tcase_add_test(tcase, a_limit_below_what_the_link_holds_is_told_with_a_remedy);
     tcase_add_test(tcase, a_memlock_that_holds_no_call_copies);
     tcase_add_test(tcase, io_uring_that_is_off_is_told);
+    tcase_add_test(tcase, what_the_kernel_has_is_told_as_it_was_tried);
+    tcase_add_test(tcase, the_round_trip_of_a_probe_counts_when_none_was_said);
     tcase_add_test(tcase, a_family_without_zero_copy_copies);
     suite_add_tcase(suite, tcase);
     return zc_unit_main(suite);

@@ -81,6 +81,58 @@ START_TEST(taps_that_see_no_outgoing_packets_are_harmless)
 }
 END_TEST
 
+START_TEST(the_version_of_lldpd_is_told)
+{
+    static const struct {
+        const char *version;
+        const char *says; /* NULL: nothing of a version */
+    } rows[] = {
+        { "1.0.16-1+deb12u1", "1.0.16-1+deb12u1, before 1.0.20" },
+        { "0.9.9", "before 1.0.20" },
+        { "1.0.20-1", "should ignore outgoing packets, and does not" },
+        { "1.1.0", "should ignore outgoing packets, and does not" },
+        { "", NULL },
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        struct made_up made;
+        healthy(&made);
+        struct zc_owner *owner = &g_array_index(made_up_tap(&made, 2)->owners, struct zc_owner, 0);
+        g_strlcpy(owner->process, "lldpd", sizeof(owner->process));
+        g_strlcpy(owner->version, rows[i].version, sizeof(owner->version));
+        ck_assert_int_eq(made_up_judge(&made, 2), ZCMIG_VERDICT_COPIES);
+        const struct zcmig_finding *finding =
+            made_up_expect(&made, "packet-tap", ZCMIG_EFFECT_COPIES);
+        ck_assert_ptr_nonnull(strstr(finding->remedy, "1.0.20"));
+        ck_assert_msg(rows[i].says ? strstr(finding->evidence, rows[i].says) != NULL
+                                   : strstr(finding->evidence, "version") == NULL,
+                      "row %zu: '%s'", i, finding->evidence);
+        made_up_clear(&made);
+    }
+}
+END_TEST
+
+START_TEST(the_version_is_that_of_the_package)
+{
+    static const char status[] = "Package: other\nVersion: 3\n\n"
+                                 "Package: lldpd\nStatus: install ok installed\nVersion: 1.0.16-1\n"
+                                 "Depends: x\n\nPackage: lldpd-dev\nVersion: 9\n";
+    char version[8];
+
+    zc_owner_version(status, "lldpd", version, sizeof(version));
+    ck_assert_str_eq(version, "1.0.16-"); /* as much as there is room for */
+    zc_owner_version(status, "other", version, sizeof(version));
+    ck_assert_str_eq(version, "3");
+    zc_owner_version(status, "lldp", version, sizeof(version));
+    ck_assert_str_eq(version, "");
+    zc_owner_version("Package: lldpd\n\nPackage: b\nVersion: 2\n", "lldpd", version,
+                     sizeof(version));
+    ck_assert_str_eq(version, "");
+    zc_owner_version("", "lldpd", version, sizeof(version));
+    ck_assert_str_eq(version, "");
+}
+END_TEST
+
 START_TEST(a_tap_whose_options_are_hidden_is_named_with_the_doubt)
 {
     struct made_up made;
@@ -89,11 +141,16 @@ START_TEST(a_tap_whose_options_are_hidden_is_named_with_the_doubt)
     struct zc_tap *tap = made_up_tap(&made, 2);
     tap->ignores_outgoing = ZC_UNKNOWN;
     g_array_set_size(tap->owners, 0);
-    ck_assert_int_eq(made_up_judge(&made, 2), ZCMIG_VERDICT_COPIES);
-    const struct zcmig_finding *finding = made_up_expect(&made, "packet-tap", ZCMIG_EFFECT_COPIES);
-    ck_assert_ptr_nonnull(strstr(finding->evidence, "false alarm"));
+    ck_assert_int_eq(made_up_judge(&made, 2), ZCMIG_VERDICT_UNKNOWN);
+    const struct zcmig_finding *finding = made_up_expect(&made, "packet-tap", ZCMIG_EFFECT_UNKNOWN);
+    ck_assert_ptr_nonnull(strstr(finding->evidence, "cannot be seen"));
     ck_assert_ptr_nonnull(strstr(finding->missing_right, "CAP_SYS_PTRACE"));
     ck_assert_int_eq(finding->tap->pid, 0);
+    /* Where a fresh namespace copies, some tap on every interface does not ignore anything. */
+    tap->ifindex = 0;
+    ck_assert_int_eq(made_up_judge(&made, 2), ZCMIG_VERDICT_UNKNOWN);
+    made.facts.elsewhere.copied = ZC_YES;
+    ck_assert_int_eq(made_up_judge(&made, 2), ZCMIG_VERDICT_COPIES);
     made_up_clear(&made);
 }
 END_TEST
@@ -204,6 +261,8 @@ int main(void)
     tcase_add_test(tcase, a_tap_on_the_device_below_counts);
     tcase_add_test(tcase, a_tap_on_every_interface_counts_on_each);
     tcase_add_test(tcase, taps_that_see_no_outgoing_packets_are_harmless);
+    tcase_add_test(tcase, the_version_of_lldpd_is_told);
+    tcase_add_test(tcase, the_version_is_that_of_the_package);
     tcase_add_test(tcase, a_tap_whose_options_are_hidden_is_named_with_the_doubt);
     tcase_add_test(tcase, taps_elsewhere_are_judged_by_what_the_kernel_did);
     tcase_add_test(tcase, a_container_does_not_see_the_taps_of_the_host);

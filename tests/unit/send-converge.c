@@ -78,6 +78,7 @@ START_TEST(recent_iterations_weigh_more)
     struct history history;
 
     begin(&history, (struct zc_converge_options){ .limit_ns = 0 }, 0);
+    iterate(&history, 500 * MIB, 100 * MIB, 1000 * MIB);  /* the first, which is forgotten */
     iterate(&history, 1000 * MIB, 1000 * MIB, 100 * MIB); /* 1 s */
     iterate(&history, 100 * MIB, 100 * MIB, 100 * MIB);   /* 1 s */
     uint64_t bandwidth = zc_converge_bandwidth(&history.converge);
@@ -88,6 +89,32 @@ START_TEST(recent_iterations_weigh_more)
     bandwidth = zc_converge_bandwidth(&history.converge);
     ck_assert_uint_ge(bandwidth, 100 * MIB);
     ck_assert_uint_lt(bandwidth, 110 * MIB);
+}
+END_TEST
+
+/* To make the destination's memory takes longer than to fill it again. */
+START_TEST(the_first_iteration_is_not_believed_alone)
+{
+    struct history history;
+
+    begin(&history, (struct zc_converge_options){ .limit_ns = 300 * MS }, 0);
+    ck_assert_int_eq(iterate(&history, 1000 * MIB, 500 * MIB, 100 * MIB), ZC_CONVERGE_ITERATE);
+    ck_assert_int_eq(history.converge.estimate_ns, 200 * MS + MS);
+    ck_assert_int_eq(iterate(&history, 100 * MIB, 1000 * MIB, 10 * MIB), ZC_CONVERGE_SWITCHOVER);
+    ck_assert_uint_eq(zc_converge_bandwidth(&history.converge), 1000 * MIB);
+    ck_assert_int_eq(history.converge.estimate_ns, 10 * MS + MS);
+}
+END_TEST
+
+START_TEST(the_first_iteration_is_enough_when_little_is_left_or_time_is_over)
+{
+    struct history history;
+
+    begin(&history, (struct zc_converge_options){ .limit_ns = 300 * MS }, 0);
+    ck_assert_int_eq(iterate(&history, 1000 * MIB, 500 * MIB, MIB / 2), ZC_CONVERGE_SWITCHOVER);
+    begin(&history, (struct zc_converge_options){ .limit_ns = 300 * MS, .timeout_ns = S }, 0);
+    ck_assert_int_eq(iterate(&history, 1000 * MIB, 500 * MIB, 100 * MIB), ZC_CONVERGE_SWITCHOVER);
+    ck_assert(!history.converge.forced);
 }
 END_TEST
 
@@ -236,6 +263,8 @@ int main(void)
 
     tcase_add_test(tcase, estimate_is_dirt_over_bandwidth_and_what_is_fixed);
     tcase_add_test(tcase, recent_iterations_weigh_more);
+    tcase_add_test(tcase, the_first_iteration_is_not_believed_alone);
+    tcase_add_test(tcase, the_first_iteration_is_enough_when_little_is_left_or_time_is_over);
     tcase_add_test(tcase, small_iterations_do_not_spoil_the_bandwidth);
     tcase_add_test(tcase, slower_writers_than_the_link_converge);
     tcase_add_test(tcase, faster_writers_are_given_up_with_the_numbers);

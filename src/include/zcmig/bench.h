@@ -10,7 +10,7 @@
  *     g_autoptr(zcmig_bench) bench = zcmig_bench_run(&options, &error);
  *
  * There must be a sink at the destination (zcmig_bench_sink_serve): it reads
- * all and closes, and only then has a run ended.
+ * all and closes, and only then has a run ended.  Of datagrams it says how many came.
  */
 #ifndef ZCMIG_BENCH_H
 #define ZCMIG_BENCH_H
@@ -32,24 +32,34 @@ enum zcmig_bench_way {
     ZCMIG_BENCH_IPV4, /* 127.0.0.1 */
     ZCMIG_BENCH_IPV6, /* ::1 */
     ZCMIG_BENCH_UNIX, /* a pair of sockets */
+    ZCMIG_BENCH_VSOCK, /* CID 1: vsock inside this kernel */
+    ZCMIG_BENCH_UDP_IPV4, /* datagrams: nothing slows the sender down, and what is too much is lost */
+    ZCMIG_BENCH_UDP_IPV6,
     ZCMIG_BENCH_N_WAYS,
 };
 
 struct zcmig_bench_options {
-    const char *destination; /* URI: tcp:HOST:PORT unix:PATH vsock:CID:PORT; NULL: own sinks */
+    /* URI: tcp:HOST:PORT unix:PATH vsock:CID:PORT udp:HOST:PORT; NULL: own sinks */
+    const char *destination;
     unsigned int ways;       /* without destination: bits 1 << enum zcmig_bench_way */
     unsigned int engines;    /* bits 1 << enum zcmig_engine, AUTO excepted */
+    bool skip_absent;        /* a way that this machine does not have is skipped, not an error */
     uint64_t chunk_bytes[ZCMIG_BENCH_CHUNKS_MAX]; /* of one call; the first n_chunks */
-    unsigned int n_chunks;
+    unsigned int n_chunks;   /* 0: 512 KiB, of datagrams 60 KiB */
+    unsigned int udp_segment_bytes; /* a call is cut into datagrams of this size; 0: it is one */
+    bool unregistered;       /* io_uring does not register the memory */
     uint64_t bytes;          /* of a run */
+    /* Chunks are taken from so much memory in turn; 0: always the same one, as the self-test does. */
+    uint64_t memory_bytes;
     unsigned int runs;       /* of each combination */
     int cpu;                 /* the sending thread runs there; -1: anywhere */
+    int sink_cpu;            /* own sinks run there */
     int64_t stall_timeout_ms;
 };
 
 /* One run, or the medians of all runs of a combination. */
 struct zcmig_bench_row {
-    const char *way;     /* "ipv4", "ipv6", "unix", or the destination */
+    const char *way;     /* "ipv4", "ipv6", "unix", "vsock", "udp4", "udp6", or the destination */
     const char *engine;  /* asked for */
     const char *used;    /* what it came to, and why */
     const char *why_not;
@@ -61,6 +71,9 @@ struct zcmig_bench_row {
     uint64_t completions; /* zero-copy calls that were noted */
     uint64_t copied_min; /* of them */
     uint64_t copied_max;
+    uint64_t registered_bytes; /* sent by io_uring from memory that was pinned beforehand */
+    const char *unregistered; /* why memory could not be, or "" */
+    int64_t lost_bytes;  /* of datagrams, by the sink's count; -1: it did not answer */
     int64_t real_ns;     /* until the sink had all */
     int64_t user_ns;     /* of the sending thread */
     int64_t sys_ns;
@@ -81,14 +94,22 @@ const struct zcmig_bench_row *zcmig_bench_get_runs(const zcmig_bench *bench, uns
 const struct zcmig_bench_row *zcmig_bench_get_medians(const zcmig_bench *bench,
                                                       unsigned int *n_out);
 
+/* "vsock: cannot listen ...": the ways that were skipped, and why; ends with NULL.  The bench's. */
+const char *const *zcmig_bench_get_skipped(const zcmig_bench *bench);
+
 typedef struct zcmig_bench_sink zcmig_bench_sink;
 
-/* Listens.  Errors: USAGE, CONNECT, UNSUPPORTED. */
+/* A sender has ended: reads that got something (of datagrams: their number), and bytes. */
+typedef void (*zcmig_bench_ended)(uint64_t reads, uint64_t bytes, void *data);
+
+/* Listens at tcp:, unix:, vsock: or udp:.  Errors: USAGE, CONNECT, UNSUPPORTED. */
 zcmig_bench_sink *zcmig_bench_sink_new(const char *listen, GError **error);
 void zcmig_bench_sink_free(zcmig_bench_sink *sink);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(zcmig_bench_sink, zcmig_bench_sink_free)
 /* The URI to connect to, with the real port.  The sink's own. */
 const char *zcmig_bench_sink_get_address(const zcmig_bench_sink *sink);
+/* Before serve; called in its thread. */
+void zcmig_bench_sink_set_ended(zcmig_bench_sink *sink, zcmig_bench_ended ended, void *data);
 /*
  * Reads what comes and throws it away, one connection after the other, until @wake_fd turns
  * readable (-1: for ever; true), or it fails.  Blocks.

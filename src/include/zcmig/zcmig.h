@@ -120,6 +120,13 @@ struct zcmig_recv_options {
     int64_t accept_timeout_ms; /* for the first connection; -1: wait for ever */
     int64_t stall_timeout_ms;
     const char *uuid;        /* accept this session only; NULL: the first that comes */
+    /*
+     * The monitor of the source QEMU, SOCKET[,way=WAY][,pid=PID], on which nobody else is: its
+     * guest's RAM is compared with what arrived, when verify says.  BEFORE: before the source is
+     * told that it arrived, so that its guest runs on if it did not.  NULL: a stock source proves
+     * nothing.
+     */
+    const char *source_qmp;
 };
 
 /* Fill in the defaults.  Strings are borrowed until zcmig_send_new / zcmig_recv_new return. */
@@ -194,6 +201,7 @@ struct zcmig_channel_stats {
     const char *zerocopy_reason; /* why not, for people; "" when there is nothing to say */
     uint64_t splice_calls;
     uint64_t splice_bytes;
+    uint64_t registered_bytes;   /* of zerocopy_bytes: io_uring, from memory pinned beforehand */
     const char *engine;          /* "copy", "zerocopy", "io_uring", "splice", or "none" for null: */
     const char *engine_reason;   /* why not the one that was asked for, or "" */
 };
@@ -233,7 +241,7 @@ struct zcmig_iteration {
     uint64_t sent_bytes;
     int64_t took_ns;            /* until the destination had placed them */
     int64_t harvest_ns;         /* of the harvest after it */
-    uint64_t bandwidth;         /* bytes per second, as the estimate took it */
+    uint64_t bandwidth;         /* bytes of RAM per second, as the estimate took it */
     uint64_t dirty_pages;       /* that the harvest after it told */
     uint64_t dirty_pages_per_s;
     int64_t estimate_ns;        /* of the downtime, from these; INT64_MAX: not known */
@@ -257,6 +265,19 @@ struct zcmig_live_stats {
     uint64_t guest_wrong_pages; /* torn, stale, lost, ... */
 };
 
+#define ZCMIG_WAY_BYTES 512
+
+/* What the source QEMU says of itself, through its monitor; an empty status before it said any. */
+struct zcmig_source_stats {
+    char status[32]; /* of query-migrate */
+    uint64_t total_bytes;
+    uint64_t remaining_bytes;
+    uint64_t iteration;
+    uint64_t dirty_pages_per_s;
+    int64_t expected_downtime_ns;
+    char way[ZCMIG_WAY_BYTES]; /* by which its RAM was read to be compared; "" if it was not */
+};
+
 struct zcmig_stats {
     enum zcmig_state state;
     bool sending;
@@ -274,6 +295,7 @@ struct zcmig_stats {
     enum zcmig_route route;    /* destination: as it heard */
     bool same_memory; /* route memfd: both ends found that they map the same memory */
     struct zcmig_live_stats live;
+    struct zcmig_source_stats source; /* destination: with source_qmp */
     unsigned int n_channels;
     struct zcmig_channel_stats channels[ZCMIG_CHANNELS_MAX];
 };

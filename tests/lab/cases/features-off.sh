@@ -11,3 +11,8 @@ zcprobe send "$LAB_PEER" 9000 zc 262144 8388608
 expect_diagnosis copies "cause=scatter-gather-off device=eth0"
 ethtool -K eth0 sg on tso on >/dev/null
 expect_zc y
+# Segmentation offload off is slow, and yet no copy.
+ethtool -K eth0 tso off gso off >/dev/null
+expect_zc y
+expect_diagnosis works "effect=note cause=tso-off device=eth0"
+ethtool -K eth0 tso on gso on >/dev/null

@@ -9,6 +9,15 @@ check_stack() {
     expect_zc n
     expect_diagnosis copies "cause=packet-tap device=eth0"
     stop_tap
+    ethtool -K eth0 tx off >/dev/null
+    expect_zc n
+    expect_diagnosis copies "cause=tx-checksum-off device=eth0"
+    ethtool -K eth0 tx on sg on tso on >/dev/null
+    ethtool -K eth0 sg off >/dev/null
+    expect_diagnosis copies "cause=scatter-gather-off device=eth0"
+    ethtool -K eth0 sg on tso on >/dev/null
+    ethtool -K top0 tx on sg on tso on >/dev/null 2>&1
+    expect_zc y
 }
 
 status=0
