@@ -16,3 +16,5 @@ dist-hook:
 	  name=$${guide#$(srcdir)/}; \
 	  test ! -e "$(srcdir)/$$name" || cp -p "$(srcdir)/$$name" "$(distdir)/$$name" || exit 1; \
 	done
+
+EXTRA_DIST += docs/figures/cost.svg docs/figures/cost.png
