@@ -10,26 +10,12 @@ static const char *const family_names[ZC_FAMILIES] = {
     [ZC_FAMILY_VSOCK] = "AF_VSOCK",     [ZC_FAMILY_UNIX] = "AF_UNIX",
 };
 
-/* The kernel would; see send/channel.h. */
-static void say_vsock(struct zc_findings *report)
-{
-    struct zcmig_finding *finding = zc_findings_add(report, ZCMIG_EFFECT_COPIES, "vsock-notes", "");
-
-    finding->summary = "zcmig sends over vsock by copy, although this kernel has zero-copy there";
-    finding->evidence = "one call over vsock may be noted several times, so that the notes do not "
-                        "tell which memory is free";
-    finding->remedy = "plain copy is what there is over vsock; TCP has zero-copy";
-}
-
 void zc_rules_family(struct zc_findings *report, const struct zc_facts *facts,
                      enum zc_family family)
 {
     int saved_errno = facts->zerocopy_errno[family];
 
     if (saved_errno == 0) {
-        if (family == ZC_FAMILY_VSOCK) {
-            say_vsock(report);
-        }
         return;
     }
     bool refused = saved_errno == EOPNOTSUPP || saved_errno == ENOPROTOOPT;
