@@ -189,7 +189,7 @@ int zc_demo_live_run(const struct zc_demo_live_options *options)
     int code = ZC_EXIT_DONE;
 
     bool moved = zc_demo_wake_watch(&error) && move(&live, &error);
-    stage(&live, moved ? "done" : "it did not work");
+    stage(&live, moved ? "done" : "not moved");
     const struct zc_demo_live_report report = {
         .options = options,
         .pair = &live.pair,
