@@ -69,10 +69,11 @@ static void say_features(struct zc_findings *report, const struct zc_facts *fact
     finding->evidence = zc_findings_text(
         report, "SO_ZEROCOPY was tried (%s)%s%s; io_uring: %s", facts->limits.release,
         lacks->len ? "; not for " : "", lacks->str,
-        uring->saved_errno != 0 ? g_strerror(uring->saved_errno)
-        : !uring->sendmsg_zc    ? "no SENDMSG_ZC"
-        : uring->tells_usage    ? "SENDMSG_ZC, which tells whether it copied"
-                                : "SENDMSG_ZC, which does not tell whether it copied");
+        uring->saved_errno == ENOTSUP ? "not tried, this zcmig was built without liburing"
+        : uring->saved_errno != 0     ? g_strerror(uring->saved_errno)
+        : !uring->sendmsg_zc          ? "no SENDMSG_ZC"
+        : uring->tells_usage          ? "SENDMSG_ZC, which tells whether it copied"
+                                      : "SENDMSG_ZC, which does not tell whether it copied");
 }
 
 static void say_loopback(struct zc_findings *report, const char *device, const char *evidence)

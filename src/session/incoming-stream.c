@@ -337,11 +337,10 @@ static bool on_configuration(struct zc_incoming *in, const struct zc_stream_even
 
 static bool on_section(struct zc_incoming *in, const struct zc_stream_event *event)
 {
-    GError *error = NULL;
-
     in->section = event->section.type;
     if (event->section.is_ram) {
         in->snapshot.ram_section_id = event->section.id;
+        in->ram_started = true;
         return true;
     }
     if (zc_incoming_is_live(in) && strcmp(event->section.name, ZC_STREAM_GUEST_NAME) == 0) {
@@ -350,10 +349,7 @@ static bool on_section(struct zc_incoming *in, const struct zc_stream_event *eve
     if (in->phase == ZC_INCOMING_TAIL) {
         return zc_incoming_take_devices(in, event) && on_eof(in);
     }
-    zc_error(&error, ZCMIG_ERROR_UNSUPPORTED,
-             "the source sends the state of device '%s' before RAM, which is not supported",
-             event->section.name);
-    return zc_incoming_fail(in, error);
+    return zc_incoming_take_early(in, event);
 }
 
 static bool on_ram_eos(struct zc_incoming *in)

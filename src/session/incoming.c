@@ -305,6 +305,7 @@ static void incoming_free(zcmig_session *session)
     zc_stream_decoder_free(in->decoder);
     zc_snapshot_clear(&in->snapshot);
     g_byte_array_unref(in->out);
+    g_byte_array_unref(in->early);
     zc_session_clear(session);
     g_free(in);
 }
@@ -328,6 +329,7 @@ zcmig_session *zcmig_recv_new(const struct zcmig_recv_options *options, GError *
         in->fds[i] = -1;
     }
     in->out = g_byte_array_new();
+    in->early = g_byte_array_new();
     g_mutex_init(&in->lock);
     zc_ram_init(&in->ram);
     zc_snapshot_init(&in->snapshot);

@@ -79,6 +79,8 @@ struct zc_incoming {
     bool said_shut;
     bool committed;
     struct zc_snapshot snapshot; /* what else the guest is */
+    bool ram_started;
+    GByteArray *early; /* sections of device state before RAM is whole */
     struct zc_ram ram;
     struct zc_place place;
     struct zc_pull pull;        /* of the route pull */
@@ -165,6 +167,9 @@ void zc_incoming_keep_configuration(struct zc_incoming *in, const struct zc_stre
 
 /* From the FULL section of @event to the description: checked and kept.  The sections are over. */
 bool zc_incoming_take_devices(struct zc_incoming *in, const struct zc_stream_event *event);
+
+/* The FULL section of @event, which comes before RAM is whole: to its footer, kept. */
+bool zc_incoming_take_early(struct zc_incoming *in, const struct zc_stream_event *event);
 
 /* Gives the store what the guest is besides its RAM, before it commits. */
 bool zc_incoming_keep_state(struct zc_incoming *in);

@@ -136,6 +136,7 @@ bool zc_outgoing_start_ram(struct zc_outgoing *out)
 {
     const struct zc_ram *ram = &out->source->ram;
 
+    zc_outgoing_put_early(out, true);
     zc_stream_put_section_start(out->out, zc_outgoing_ram_section_id(out), "ram", 0, RAM_VERSION);
     zc_stream_put_ram_size(out->out, zc_ram_bytes(ram));
     for (uint32_t i = 0; i < ram->n_blocks; i++) {
@@ -146,6 +147,7 @@ bool zc_outgoing_start_ram(struct zc_outgoing *out)
     }
     zc_stream_put_ram_eos(out->out);
     zc_stream_put_section_footer(out->out, zc_outgoing_ram_section_id(out));
+    zc_outgoing_put_early(out, false);
     return zc_outgoing_flush(out);
 }
 
@@ -155,7 +157,7 @@ static bool put_range(const struct zc_range *range, void *data)
 {
     struct zc_outgoing *out = data;
 
-    return zc_sender_put(out->sender, range);
+    return zc_outgoing_was_never_sent(out, range) || zc_sender_put(out->sender, range);
 }
 
 static bool send_plain(const struct zc_range *range, void *data)
@@ -164,6 +166,9 @@ static bool send_plain(const struct zc_range *range, void *data)
     uint32_t n_normal = 0, n_zero = 0;
     GError *error = NULL;
 
+    if (zc_outgoing_was_never_sent(out, range)) {
+        return true;
+    }
     if (out->source->ops->will_need) {
         out->source->ops->will_need(out->source, range);
     }

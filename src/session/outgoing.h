@@ -87,6 +87,13 @@ uint32_t zc_outgoing_ram_section_id(const struct zc_outgoing *out);
 /* Whether the flush record is known: not by QEMU before 8.1, nor with machine types before it. */
 bool zc_outgoing_says_flush(const struct zc_outgoing *out);
 
+/* The device sections that come before RAM is whole, if this is their place. */
+void zc_outgoing_put_early(struct zc_outgoing *out, bool before_ram);
+
+/* Whether these pages never came to the snapshot either (memory that is not plugged in): a QEMU is
+ * not sent them. */
+bool zc_outgoing_was_never_sent(const struct zc_outgoing *out, const struct zc_range *range);
+
 /* The device sections, EOF and the description. */
 void zc_outgoing_put_tail(struct zc_outgoing *out);
 

@@ -144,6 +144,11 @@ START_TEST(what_the_kernel_has_is_told_as_it_was_tried)
     ck_assert_ptr_nonnull(
         strstr(made_up_expect(&made, "kernel-features", ZCMIG_EFFECT_NOTE)->evidence,
                "which tells whether it copied"));
+    made.facts.uring.saved_errno = ENOTSUP;
+    made_up_judge(&made, 2);
+    ck_assert_ptr_nonnull(
+        strstr(made_up_expect(&made, "kernel-features", ZCMIG_EFFECT_NOTE)->evidence,
+               "built without liburing"));
     made_up_clear(&made);
 }
 END_TEST
