@@ -129,10 +129,13 @@ static bool verify_before(struct zc_precopy *precopy, int64_t *took_ns_out)
 
 static void report_doubt(struct zc_outgoing *out)
 {
+    static const char text[] = "the destination was told to run the guest and did not answer: it "
+                               "may run there, so it stays paused here";
+
+    /* There is none yet when it just is silent. */
+    zc_outgoing_fail(out, g_error_new_literal(ZCMIG_ERROR, ZCMIG_ERROR_DISCONNECTED, text));
     zc_cause_replace(&out->session.cause,
-                     g_error_new(ZCMIG_ERROR, ZCMIG_ERROR_DISCONNECTED,
-                                 "the destination was told to run the guest and did not answer: "
-                                 "it may run there, so it stays paused here"));
+                     g_error_new_literal(ZCMIG_ERROR, ZCMIG_ERROR_DISCONNECTED, text));
 }
 
 /* When the destination said that it runs the guest; 0: reported. */
