@@ -41,14 +41,14 @@ static struct {
 /* atomic: read by the watchdog */
 static _Atomic uint64_t current_seed;
 
-static void on_alarm(int number)
+/* Names the migration that hangs, or that an assertion ended. */
+static void on_end(int number)
 {
-    static const char text[] = "soak: HANG: the migration that was begun last did not end; --only=";
+    static const char text[] = "soak: HANG or ABORT: the migration that was begun last: --only=";
     uint64_t seed = atomic_load(&current_seed);
     char digits[24];
     size_t at = sizeof(digits);
 
-    (void)number;
     digits[--at] = '\n';
     do {
         digits[--at] = (char)('0' + seed % 10);
@@ -58,7 +58,10 @@ static void on_alarm(int number)
         write(STDERR_FILENO, digits + at, sizeof(digits) - at) < 0) {
         /* There is nobody to tell. */
     }
-    abort();
+    signal(SIGABRT, SIG_DFL);
+    if (number == SIGALRM) {
+        abort();
+    }
 }
 
 struct soak {
@@ -219,7 +222,8 @@ int main(int argc, char **argv)
     }
     zc_tracker_free(probe);
     begin_to_wait_for_children();
-    signal(SIGALRM, on_alarm);
+    signal(SIGALRM, on_end);
+    signal(SIGABRT, on_end);
     signal(SIGPIPE, SIG_IGN);
     soak.dir = g_dir_make_tmp("zcmig-soak-XXXXXX", NULL);
     soak.trend.n_expected = (unsigned int)MAX(0, option.count - (int)WARM_UP);
