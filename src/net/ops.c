@@ -120,6 +120,17 @@ static ssize_t kernel_splice(void *ctx, int pipe_fd, int fd, size_t bytes, bool 
     return sent;
 }
 
+static ssize_t kernel_splice_in(void *ctx, int fd, int pipe_fd, size_t bytes)
+{
+    ssize_t taken;
+
+    (void)ctx;
+    do {
+        taken = splice(fd, NULL, pipe_fd, NULL, bytes, SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
+    } while (taken < 0 && errno == EINTR);
+    return taken < 0 ? -errno : taken;
+}
+
 static int kernel_unsent(void *ctx, int fd, int *bytes_out)
 {
     (void)ctx;
@@ -142,6 +153,7 @@ static const struct zc_net_ops kernel_ops = {
     .close = kernel_close,
     .vmsplice = kernel_vmsplice,
     .splice = kernel_splice,
+    .splice_in = kernel_splice_in,
     .unsent = kernel_unsent,
     .now_ns = kernel_now_ns,
 };

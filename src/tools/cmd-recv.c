@@ -7,7 +7,6 @@
 
 #include "tools/cli.h"
 #include "tools/options.h"
-#include "tools/report.h"
 #include "tools/run.h"
 
 static const struct zc_usage usage = {
@@ -79,25 +78,6 @@ static bool read_options(const struct recv_text *text, struct zcmig_recv_options
     return true;
 }
 
-/* Whoever started us may connect once this line is there. */
-static void announce(zcmig_session *session, const struct zc_output *output)
-{
-    const char *address = zcmig_session_get_address(session);
-
-    if (output->json) {
-        g_autoptr(JsonBuilder) builder = json_builder_new();
-        json_builder_begin_object(builder);
-        zc_report_add_text(builder, "event", "listening");
-        zc_report_add_text(builder, "address", address);
-        json_builder_end_object(builder);
-        g_autofree char *line = zc_report_json_line(builder);
-        fputs(line, stdout);
-    } else {
-        printf("zcmig: listening on %s\n", address);
-    }
-    fflush(stdout);
-}
-
 static int receive(const struct recv_text *text, char **argv, const struct zc_output *output)
 {
     g_autoptr(zcmig_session) session = NULL;
@@ -113,7 +93,7 @@ static int receive(const struct recv_text *text, char **argv, const struct zc_ou
     if (!session) {
         return zc_run_failed(usage.command, output, error);
     }
-    announce(session, output);
+    zc_run_announce(zcmig_session_get_address(session), output);
     return zc_run_session(usage.command, session, output);
 }
 
