@@ -9,6 +9,7 @@
  */
 #include "config.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include <json-glib/json-glib.h>
@@ -35,6 +36,19 @@ void zc_snapshot_clear(struct zc_snapshot *snapshot)
     g_clear_pointer(&snapshot->tail, g_bytes_unref);
     g_clear_pointer(&snapshot->early, g_bytes_unref);
     g_clear_pointer(&snapshot->devices, g_array_unref);
+}
+
+unsigned int zc_snapshot_machine_version(const char *machine)
+{
+    const char *version = strrchr(machine, '-');
+    unsigned int major = 0, minor = 0;
+    int length = 0;
+
+    if (!version || sscanf(version, "-%2u.%2u%n", &major, &minor, &length) != 2 ||
+        version[length] != '\0') {
+        return 0;
+    }
+    return major * 100 + minor;
 }
 
 char *zc_snapshot_file_name(const char *name)

@@ -44,6 +44,12 @@ struct zc_snapshot {
 void zc_snapshot_init(struct zc_snapshot *snapshot);
 void zc_snapshot_clear(struct zc_snapshot *snapshot); /* accepts one that is all zeros */
 
+/*
+ * The version at the end of a versioned machine type, "pc-q35-8.1", as major * 100 + minor; 0: it has
+ * none ("none", or a distribution's own, "pc-q35-rhel9.4.0").
+ */
+unsigned int zc_snapshot_machine_version(const char *machine);
+
 /* The file of block @name below ram/: '/', '%', control characters and a dot in front are %XX.  The
  * caller frees. */
 char *zc_snapshot_file_name(const char *name);

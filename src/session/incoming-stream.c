@@ -27,6 +27,10 @@
 #include "net/io.h"
 #include "session/incoming.h"
 
+/* Of machine types, major * 100 + minor. */
+#define ACK_VERSION_FIRST 801
+#define ACK_VERSION_LAST 1100
+
 bool zc_incoming_fail(struct zc_incoming *in, GError *error)
 {
     zc_cause_report(&in->session.cause, error);
@@ -367,10 +371,31 @@ static bool on_section(struct zc_incoming *in, const struct zc_stream_event *eve
     return zc_incoming_take_early(in, event);
 }
 
+/*
+ * A QEMU with capability switchover-ack does not switch over before it has heard this.  That it has
+ * it on, the stream does not say; one that has not ignores it, but those before 8.1, which break at
+ * it, and those of machine types from 11.1 on, which count what they asked for.
+ */
+static bool acknowledge(struct zc_incoming *in)
+{
+    unsigned int version = zc_snapshot_machine_version(in->snapshot.machine);
+    bool may = in->options.switchover_ack ||
+               (version >= ACK_VERSION_FIRST && version <= ACK_VERSION_LAST);
+
+    if (!may || !in->has_return_path || atomic_load(&in->session.peer_is_zcmig)) {
+        return true;
+    }
+    zc_return_put(in->out, ZC_RETURN_SWITCHOVER_ACK, NULL, 0);
+    return zc_incoming_answer(in);
+}
+
 static bool on_ram_eos(struct zc_incoming *in)
 {
     if (in->section == ZC_SECTION_START) {
         in->barrier_per_section = !in->flush_in_start && atomic_load(&in->n_channels) > 0;
+        if (!acknowledge(in)) {
+            return false;
+        }
     }
     if (in->barrier_per_section && !zc_incoming_barrier(in)) {
         return false;

@@ -12,7 +12,6 @@
  */
 #include "config.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -20,6 +19,7 @@
 #include "wire/stream.h"
 
 #define RAM_SECTION_ID 2
+#define FLUSH_VERSION 801 /* of the machine type that knows the flush record first */
 #define MACHINE_NAME "none" /* an image has no machine: QEMU's name for that */
 #define DESCRIPTION "{\"page_size\": 4096, \"devices\": []}"
 
@@ -42,14 +42,11 @@ uint32_t zc_outgoing_ram_section_id(const struct zc_outgoing *out)
 
 bool zc_outgoing_says_flush(const struct zc_outgoing *out)
 {
-    const char *version = out->source->snapshot ? strrchr(out->source->snapshot->machine, '-')
-                                                : NULL;
-    unsigned int major = 0, minor = 0;
+    unsigned int version = out->source->snapshot
+                               ? zc_snapshot_machine_version(out->source->snapshot->machine)
+                               : 0;
 
-    if (out->peer_is_zcmig || !version || sscanf(version, "-%u.%u", &major, &minor) != 2) {
-        return true;
-    }
-    return major > 8 || (major == 8 && minor >= 1);
+    return out->peer_is_zcmig || version == 0 || version >= FLUSH_VERSION;
 }
 
 void zc_outgoing_put_early(struct zc_outgoing *out, bool before_ram)

@@ -32,6 +32,7 @@ struct recv_text {
     gboolean overwrite;
     gboolean no_populate;
     gboolean allow_wildcard;
+    gboolean switchover_ack;
 };
 
 /* What the receiver can choose: when digests are compared is the sender's choice. */
@@ -71,6 +72,7 @@ static bool read_options(const struct recv_text *text, struct zcmig_recv_options
     }
     options->output = text->output;
     options->source_qmp = text->source_qmp;
+    options->switchover_ack = text->switchover_ack;
     options->overwrite = text->overwrite;
     options->verify = (enum zcmig_verify)verify;
     options->populate = !text->no_populate;
@@ -134,6 +136,8 @@ int zc_cmd_recv(int argc, char **argv)
           "How long a live guest runs here before it is checked (default: 1)", "SECONDS" },
         { "source-qmp", 0, 0, G_OPTION_ARG_FILENAME, &text.source_qmp,
           "Compare with the source QEMU's own RAM, by a monitor of its", "SOCKET" },
+        { "switchover-ack", 0, 0, G_OPTION_ARG_NONE, &text.switchover_ack,
+          "The source QEMU has capability switchover-ack on, and an own machine type", NULL },
         { "uuid", 0, 0, G_OPTION_ARG_STRING, &text.uuid,
           "Accept only the session with this UUID (default: the first that comes)", "UUID" },
         { NULL, 0, 0, 0, NULL, NULL, NULL },

@@ -153,9 +153,10 @@ zcmig_session *zcmig_recv_new(const struct zcmig_recv_options *options, GError *
                 options->allow_wildcard, options->accept_timeout_ms, options->stall_timeout_ms,
                 options->uuid ? options->uuid : "-");
         fprintf(stderr,
-                "run_for_ms=%" G_GINT64_FORMAT " reconnect_ms=%" G_GINT64_FORMAT " source_qmp=%s\n",
+                "run_for_ms=%" G_GINT64_FORMAT " reconnect_ms=%" G_GINT64_FORMAT " source_qmp=%s "
+                "switchover_ack=%d\n",
                 options->run_for_ms, options->reconnect_ms,
-                options->source_qmp ? options->source_qmp : "-");
+                options->source_qmp ? options->source_qmp : "-", options->switchover_ack);
     }
     return session_new(false, error);
 }

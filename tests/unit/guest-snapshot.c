@@ -28,6 +28,23 @@ START_TEST(block_names_are_file_names)
 }
 END_TEST
 
+START_TEST(machine_types_have_versions)
+{
+    static const struct {
+        const char *machine;
+        unsigned int version;
+    } rows[] = {
+        { "pc-i440fx-7.2", 702 },    { "pc-q35-10.0", 1000 },  { "pc-q35-8.1", 801 },
+        { "none", 0 },               { "pc-q35-rhel9.4.0", 0 }, { "pc-q35-noble", 0 },
+        { "virt-9.2-deprecated", 0 }, { "pc-q35-8.1.0", 0 },    { "-", 0 },
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        ck_assert_uint_eq(zc_snapshot_machine_version(rows[i].machine), rows[i].version);
+    }
+}
+END_TEST
+
 START_TEST(index_is_read_as_it_was_written)
 {
     struct zc_snapshot written, read;
@@ -105,6 +122,7 @@ int main(void)
     TCase *tcase = tcase_create("snapshot");
 
     tcase_add_test(tcase, block_names_are_file_names);
+    tcase_add_test(tcase, machine_types_have_versions);
     tcase_add_test(tcase, index_is_read_as_it_was_written);
     tcase_add_test(tcase, what_is_no_index_is_refused);
     suite_add_tcase(suite, tcase);

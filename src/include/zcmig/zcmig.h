@@ -133,6 +133,11 @@ struct zcmig_recv_options {
      * nothing.
      */
     const char *source_qmp;
+    /*
+     * Acknowledge the switchover to a stock source whose machine type does not tell whether it may be
+     * waited for: true only if its capability switchover-ack is on.
+     */
+    bool switchover_ack;
 };
 
 /* Fill in the defaults.  Strings are borrowed until zcmig_send_new / zcmig_recv_new return. */
