@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/iov.h"
 #include "base/fd.h"
 #include "recv/pull.h"
 #include "wire/bytes.h"
@@ -122,20 +123,6 @@ bool zc_pull_check(const struct zc_pull *pull, const struct zc_ram *ram, GError 
     return true;
 }
 
-/* Takes @n bytes off the front of the @n_runs at *@runs. */
-static void advance(struct iovec **runs, unsigned int *n_runs, size_t n)
-{
-    while (n > 0 && n >= (*runs)->iov_len) {
-        n -= (*runs)->iov_len;
-        (*runs)++;
-        (*n_runs)--;
-    }
-    if (n > 0) {
-        (*runs)->iov_base = (uint8_t *)(*runs)->iov_base + n;
-        (*runs)->iov_len -= n;
-    }
-}
-
 int zc_pull_fetch(const struct zc_pull *pull, struct iovec *local, unsigned int n_local,
                   struct iovec *remote, unsigned int n_remote)
 {
@@ -145,8 +132,8 @@ int zc_pull_fetch(const struct zc_pull *pull, struct iovec *local, unsigned int 
             return n < 0 ? -errno : -EFAULT;
         }
         /* Short: the next call begins where it stopped, and tells why. */
-        advance(&local, &n_local, (size_t)n);
-        advance(&remote, &n_remote, (size_t)n);
+        zc_iov_advance(&local, &n_local, (size_t)n);
+        zc_iov_advance(&remote, &n_remote, (size_t)n);
     }
     return 0;
 }
@@ -156,6 +143,15 @@ int zc_pull_confirm(const struct zc_pull *pull)
     struct pollfd exited = { .fd = pull->pidfd, .events = POLLIN };
 
     return pull->pidfd >= 0 && poll(&exited, 1, 0) > 0 ? -ESRCH : 0;
+}
+
+bool zc_pull_is_peer(const struct zc_pull *pull, int fd)
+{
+    struct ucred peer = { .pid = 0 };
+    socklen_t length = sizeof(peer);
+
+    return zc_pull_confirm(pull) == 0 &&
+           getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 && peer.pid == pull->pid;
 }
 
 /* What this host's rule for reading other processes is. */
@@ -185,8 +181,7 @@ GError *zc_pull_error(const struct zc_pull *pull, int ret)
                        "cannot read the memory of the source, process %d (%s)", (int)pull->pid,
                        ptrace_advice());
     } else if (ret == -ENOSYS) {
-        zc_error_errno(&error, ZCMIG_ERROR_UNSUPPORTED, ret,
-                       "this kernel has no process_vm_readv");
+        zc_error_errno(&error, ZCMIG_ERROR_UNSUPPORTED, ret, "this kernel has no process_vm_readv");
     } else if (ret == -ESRCH) {
         zc_error_errno(&error, ZCMIG_ERROR_DISCONNECTED, ret,
                        "the source, process %d, is gone or cannot be seen", (int)pull->pid);

@@ -34,6 +34,9 @@ void zc_incoming_keep_configuration(struct zc_incoming *in, const struct zc_stre
 {
     size_t length = event->configuration.length;
 
+    if (in->snapshot.configuration) {
+        return; /* on a new connection: the guest is the one that it was */
+    }
     /* The event was taken off the front of the input: its bytes are right before. */
     in->snapshot.configuration = g_bytes_new(in->input.bytes - length, length);
     in->snapshot.machine = g_strdup(event->configuration.machine);
@@ -155,8 +158,7 @@ bool zc_incoming_take_devices(struct zc_incoming *in, const struct zc_stream_eve
     bool good = gather(in, tail, &parts) && index_devices(in, tail, &parts) &&
                 tell_decoder(in, tail, &parts, n_seen);
     if (good) {
-        zc_debug("%u device sections of %zu bytes", in->snapshot.devices->len,
-                 parts.devices_bytes);
+        zc_debug("%u device sections of %zu bytes", in->snapshot.devices->len, parts.devices_bytes);
         in->snapshot.tail = g_byte_array_free_to_bytes(g_steal_pointer(&tail));
     }
     if (tail) {

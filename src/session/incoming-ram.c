@@ -39,7 +39,7 @@ static bool open_channels(struct zc_incoming *in, GError **error)
 
     if (in->has_session) {
         wanted.n_channels = in->peer.session.n_channels;
-        wanted.uuid = in->peer.session.uuid;
+        wanted.uuid = in->is_again ? in->token : in->peer.session.uuid;
     } else if (in->options.channels) {
         wanted.n_channels = (int)in->options.channels;
     }
@@ -102,11 +102,20 @@ bool zc_incoming_open_ram(struct zc_incoming *in)
         return zc_incoming_fail(in, error);
     }
     atomic_store(&in->session.total_bytes, zc_ram_bytes(&in->ram));
-    if (!allocate(in, &error) || !open_channels(in, &error) || !start_readers(in, &error)) {
+    if (in->is_again && in->n_blocks_again != in->ram.n_blocks) {
+        zc_error(&error, ZCMIG_ERROR_PROTOCOL, "got %u RAM blocks again, allowed are all %u",
+                 in->n_blocks_again, in->ram.n_blocks);
+        return zc_incoming_fail(in, error);
+    }
+    if ((!in->is_again && !allocate(in, &error)) || !open_channels(in, &error) ||
+        !start_readers(in, &error)) {
         return zc_incoming_fail(in, error);
     }
     in->phase = ZC_INCOMING_RAM;
     zc_session_set_state(&in->session, ZCMIG_STATE_ACTIVE);
+    if (in->is_again) {
+        zc_incoming_reconnected(in);
+    }
     return !zc_incoming_shares_memory(in) || zc_incoming_check_memory(in);
 }
 
@@ -147,9 +156,10 @@ static int find_block(struct zc_incoming *in, const struct zc_stream_event *even
     return block;
 }
 
-bool zc_incoming_flush_pages(struct zc_incoming *in)
+/* The pages that wait, into memory of the guest.  0 or -errno. */
+static int copy_pages(struct zc_incoming *in)
 {
-    uint8_t *host = in->n_pages ? in->ram.blocks[in->pages_block].host : NULL;
+    uint8_t *host = in->ram.blocks[in->pages_block].host;
 
     for (unsigned int i = 0; i < in->n_pages;) {
         unsigned int n = 1;
@@ -158,12 +168,25 @@ bool zc_incoming_flush_pages(struct zc_incoming *in)
         }
         int rc = zc_place_prepare(&in->place, in->pages_block, in->pages[i].page, n, true);
         if (rc < 0) {
-            return fail_store(in, rc, "making room for pages");
+            return rc;
         }
         for (; n > 0; n--, i++) {
             memcpy(host + in->pages[i].page * ZC_PAGE_BYTES, in->pages[i].content, ZC_PAGE_BYTES);
             zc_place_arrived(&in->place, in->pages_block, in->pages[i].page);
         }
+    }
+    return 0;
+}
+
+bool zc_incoming_flush_pages(struct zc_incoming *in)
+{
+    bool is_written = in->n_pages && zc_place_wants_whole_pages(&in->place);
+    int rc = !in->n_pages  ? 0
+             : is_written ? zc_place_write(&in->place, in->pages_block, in->pages, in->n_pages)
+                          : copy_pages(in);
+
+    if (rc < 0) {
+        return fail_store(in, rc, is_written ? "storing pages" : "making room for pages");
     }
     atomic_fetch_add(&in->main_normal, in->n_pages);
     in->n_pages = 0;
@@ -188,7 +211,7 @@ bool zc_incoming_page(struct zc_incoming *in, const struct zc_stream_event *even
         return false;
     }
     in->pages_block = (uint32_t)block;
-    in->pages[in->n_pages++] = (struct zc_incoming_page){ page, in->input.bytes };
+    in->pages[in->n_pages++] = (struct zc_place_page){ page, in->input.bytes };
     zc_input_take(&in->input, ZC_PAGE_BYTES);
     return true;
 }
@@ -228,6 +251,7 @@ bool zc_incoming_barrier(struct zc_incoming *in)
     int rc = zc_barrier_wait(&in->barrier, &channel);
     in->barrier_ns = zc_clock_now_ns() - begin_ns;
     if (rc == 0) {
+        in->n_barriers++;
         zc_barrier_release(&in->barrier);
         return true;
     }

@@ -104,8 +104,9 @@ static bool expects_manifest(const struct zc_incoming *in)
 }
 
 /* With what arrived; or with nothing, where the digests are for the store only. */
-static void start_verify(struct zc_incoming *in)
+void zc_incoming_start_verify(struct zc_incoming *in)
 {
+    g_array_set_size(in->session.mismatches, 0);
     zc_verify_init(&in->verify, in->options.verify == ZCMIG_VERIFY_OFF ? NULL : in->place.arrival,
                    in->session.mismatches);
 }
@@ -134,7 +135,7 @@ static bool on_eof_of_guest(struct zc_incoming *in)
         return false;
     }
     if (expects_manifest(in)) {
-        start_verify(in);
+        zc_incoming_start_verify(in);
     }
     if (before) {
         in->phase = ZC_INCOMING_MANIFEST;
@@ -152,7 +153,7 @@ static bool on_eof(struct zc_incoming *in)
         return zc_incoming_is_proven(in) ? commit_proven(in) : commit(in) && finish(in);
     }
     in->phase = ZC_INCOMING_MANIFEST;
-    start_verify(in);
+    zc_incoming_start_verify(in);
     if (in->peer.session.verify == ZC_VERIFY_AFTER) {
         zc_incoming_put_shut(in, 0);
         return zc_incoming_answer(in);
@@ -244,6 +245,9 @@ static bool on_extension(struct zc_incoming *in, const struct zc_stream_event *e
     if (!zc_extension_decode(event->command.data, event->command.length, &message, &error)) {
         return zc_incoming_fail(in, error);
     }
+    if (in->awaits_resume && message.type != ZC_EXTENSION_RESUME) {
+        return fail_protocol(in, "got another message than RESUME of the session that was cut");
+    }
     switch (message.type) {
     case ZC_EXTENSION_SESSION:
         return on_session(in, &message);
@@ -270,10 +274,21 @@ static bool on_extension(struct zc_incoming *in, const struct zc_stream_event *e
         break;
     case ZC_EXTENSION_MEMORY:
         return zc_incoming_take_memory(in, &message);
+    case ZC_EXTENSION_KEEP:
+        return zc_incoming_keep(in, &message);
+    case ZC_EXTENSION_RESUME:
+        return zc_incoming_resume(in, &message);
+    case ZC_EXTENSION_HEARD:
+        if (in->phase == ZC_INCOMING_HEARD) {
+            in->phase = ZC_INCOMING_DONE;
+            return true;
+        }
+        break;
     case ZC_EXTENSION_RESULT:
     case ZC_EXTENSION_READY:
     case ZC_EXTENSION_OBSERVED:
     case ZC_EXTENSION_MAPPED:
+    case ZC_EXTENSION_RESUMED:
         break;
     }
     zc_error(&error, ZCMIG_ERROR_PROTOCOL, "got extension message %d, not allowed %s",
@@ -398,6 +413,9 @@ static bool on_ram_block(struct zc_incoming *in, const struct zc_stream_event *e
 {
     GError *error = NULL;
 
+    if (in->is_again) {
+        return zc_incoming_same_block(in, event);
+    }
     return zc_ram_add(&in->ram, event->block.name, NULL, event->block.used_bytes, &error) >= 0 ||
            zc_incoming_fail(in, error);
 }
@@ -423,8 +441,21 @@ static bool on_description(struct zc_incoming *in)
     return !is_ready || zc_incoming_guest_ready(in);
 }
 
+/* A connection that has not said RESUME is nobody's yet: it can greet, and no more. */
+static bool is_greeting(const struct zc_stream_event *event)
+{
+    return event->type == ZC_STREAM_HEADER || event->type == ZC_STREAM_CONFIGURATION ||
+           (event->type == ZC_STREAM_COMMAND &&
+            (event->command.command == ZC_COMMAND_OPEN_RETURN_PATH ||
+             event->command.command == ZC_COMMAND_PING ||
+             event->command.command == ZC_EXTENSION_COMMAND));
+}
+
 static bool on_event(struct zc_incoming *in, const struct zc_stream_event *event)
 {
+    if (in->awaits_resume && !is_greeting(event)) {
+        return fail_protocol(in, "got something else than RESUME of the session that was cut");
+    }
     switch (event->type) {
     case ZC_STREAM_HEADER:
     case ZC_STREAM_RAM_SIZE:
@@ -472,19 +503,21 @@ static int next_event(struct zc_incoming *in, struct zc_stream_event *event)
     }
 }
 
-bool zc_incoming_receive(struct zc_incoming *in)
+bool zc_incoming_step(struct zc_incoming *in)
 {
     struct zc_stream_event event;
+    int got = next_event(in, &event);
 
+    if (got < 0 || zc_cause_is_set(&in->session.cause)) {
+        return false;
+    }
+    return got > 0 ? on_event(in, &event) : zc_incoming_flush_pages(in) && zc_incoming_more(in);
+}
+
+bool zc_incoming_receive(struct zc_incoming *in)
+{
     while (in->phase != ZC_INCOMING_DONE) {
-        int got = next_event(in, &event);
-        if (got < 0 || zc_cause_is_set(&in->session.cause)) {
-            return false;
-        }
-        if (got == 0 && (!zc_incoming_flush_pages(in) || !zc_incoming_more(in))) {
-            return false;
-        }
-        if (got > 0 && !on_event(in, &event)) {
+        if (!zc_incoming_step(in)) {
             return false;
         }
     }

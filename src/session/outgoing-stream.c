@@ -74,16 +74,17 @@ void zc_outgoing_put_ping(struct zc_outgoing *out, uint32_t value)
     zc_stream_put_command(out->out, ZC_COMMAND_PING, &value, sizeof(value));
 }
 
-bool zc_outgoing_greet(struct zc_outgoing *out)
+bool zc_outgoing_hello(struct zc_outgoing *out)
 {
     zc_stream_put_header(out->out);
     zc_outgoing_put_configuration(out);
     zc_stream_put_command(out->out, ZC_COMMAND_OPEN_RETURN_PATH, NULL, 0);
     zc_outgoing_put_ping(out, ZC_HELLO_PING | ZC_EXTENSION_VERSION);
     zc_outgoing_put_ping(out, 1);
-    if (!zc_outgoing_flush(out) || !zc_return_path_wait_hello(
-                                out->return_path, zc_deadline_in(out->options.connect_timeout_ms),
-                                &out->peer_is_zcmig)) {
+    if (!zc_outgoing_flush(out) ||
+        !zc_return_path_wait_hello(out->return_path,
+                                   zc_deadline_in(out->options.connect_timeout_ms),
+                                   &out->peer_is_zcmig)) {
         return false;
     }
     atomic_store(&out->session.peer_is_zcmig, out->peer_is_zcmig);
@@ -102,11 +103,43 @@ bool zc_outgoing_greet(struct zc_outgoing *out)
         zc_outgoing_fail(out, error);
         return false;
     }
+    return true;
+}
+
+/* Whether the destination keeps the session as well. */
+static bool agree_to_keep(struct zc_outgoing *out)
+{
+    struct zc_extension keep = { .type = ZC_EXTENSION_KEEP };
+    struct zc_extension answer;
+
+    keep.keep.seconds = (uint32_t)((out->options.reconnect_ms + 999) / 1000);
+    memcpy(keep.keep.secret, out->secret, sizeof(out->secret));
+    zc_outgoing_put_extension(out, &keep);
+    if (!zc_outgoing_flush(out) ||
+        !zc_return_path_wait_extension(out->return_path, ZC_EXTENSION_KEEP,
+                                       zc_outgoing_stall_deadline(out), &answer)) {
+        return false;
+    }
+    out->keeps = answer.keep.seconds > 0;
+    if (!out->keeps) {
+        zc_warning("the destination runs without --reconnect: a cut connection ends the migration");
+    } else if (answer.keep.seconds < keep.keep.seconds) {
+        zc_warning("a cut is survived for %u s: the destination waits no longer",
+                   answer.keep.seconds);
+    }
+    return true;
+}
+
+bool zc_outgoing_greet(struct zc_outgoing *out)
+{
+    if (!zc_outgoing_hello(out)) {
+        return false;
+    }
     if (!out->peer_is_zcmig) {
         zc_warning("the destination is not zcmig: what arrives there will not be verified");
         return true;
     }
-    return zc_outgoing_put_session(out);
+    return zc_outgoing_put_session(out) && (!out->options.reconnect_ms || agree_to_keep(out));
 }
 
 /* Ends the iteration on all channels. */
@@ -304,7 +337,8 @@ bool zc_outgoing_hear_result(struct zc_outgoing *out)
 {
     struct zc_extension result;
 
-    if (!zc_return_path_wait_result(out->return_path, zc_outgoing_stall_deadline(out), &result)) {
+    if (!zc_return_path_wait_extension(out->return_path, ZC_EXTENSION_RESULT,
+                                       zc_outgoing_stall_deadline(out), &result)) {
         return false;
     }
     take_result(out, &result);

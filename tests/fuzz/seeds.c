@@ -276,6 +276,38 @@ static void write_extension(const char *name, const struct zc_extension *message
     write_array("extension", name, bytes);
 }
 
+/* Of routes on one host, and of sessions that are kept. */
+static void write_extensions_of_live_guests(void)
+{
+    struct zc_extension message;
+
+    message =
+        (struct zc_extension){ .type = ZC_EXTENSION_MEMORY,
+                               .memory = { .n_blocks = 2, .blocks = { { 1, 2 }, { 3, 4 } } } };
+    write_extension("memory", &message);
+    message.type = ZC_EXTENSION_MAPPED;
+    write_extension("mapped", &message);
+    message = (struct zc_extension){
+        .type = ZC_EXTENSION_SESSION,
+        .session = { .live = true, .route = ZC_SESSION_ROUTE_MEMFD },
+    };
+    write_extension("session-memfd", &message);
+    message = (struct zc_extension){ .type = ZC_EXTENSION_KEEP,
+                                     .keep = { .secret = "secret", .seconds = 60 } };
+    write_extension("keep", &message);
+    message = (struct zc_extension){
+        .type = ZC_EXTENSION_RESUME,
+        .resume = { .uuid = "uuid", .secret = "secret", .token = "token" },
+    };
+    write_extension("resume", &message);
+    message = (struct zc_extension){ .type = ZC_EXTENSION_RESUMED,
+                                     .resumed = { .runs = 1, .ran_ns = 5, .barriers = 3 } };
+    write_extension("resumed", &message);
+    message = (struct zc_extension){ .type = ZC_EXTENSION_HEARD };
+    write_extension("heard", &message);
+    write_seed("extension", "bad-resumed", RAW("\15\2aaaaaaaabbbbbbbb"));
+}
+
 static void write_extensions(void)
 {
     static const uint8_t digests[24] = { 1, 2, 3, 4, 5, 6, 7, 8 };
@@ -315,17 +347,7 @@ static void write_extensions(void)
     message = (struct zc_extension){ .type = ZC_EXTENSION_OBSERVED,
                                      .observed = { .writes = 1234, .gap_ns = 29000000 } };
     write_extension("observed", &message);
-    message =
-        (struct zc_extension){ .type = ZC_EXTENSION_MEMORY,
-                               .memory = { .n_blocks = 2, .blocks = { { 1, 2 }, { 3, 4 } } } };
-    write_extension("memory", &message);
-    message.type = ZC_EXTENSION_MAPPED;
-    write_extension("mapped", &message);
-    message = (struct zc_extension){
-        .type = ZC_EXTENSION_SESSION,
-        .session = { .live = true, .route = ZC_SESSION_ROUTE_MEMFD },
-    };
-    write_extension("session-memfd", &message);
+    write_extensions_of_live_guests();
     write_seed("extension", "bad-type", RAW("\177"));
     write_seed("extension", "bad-memory", RAW("\11short"));
     write_seed("extension", "bad-empty", RAW(""));
