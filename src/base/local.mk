@@ -3,7 +3,7 @@ src_base_libbase_la_SOURCES = \
 	src/base/cause.c src/base/cause.h \
 	src/base/clock.c src/base/clock.h \
 	src/base/error.c src/base/error.h \
-	src/base/fd.h \
+	src/base/fd.h src/base/iov.h \
 	src/base/log.c src/base/log.h \
 	src/base/mailbox.c src/base/mailbox.h \
 	src/base/pace.c src/base/pace.h \

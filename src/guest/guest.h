@@ -14,6 +14,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/uio.h>
 
 #include <glib.h>
 
@@ -103,10 +104,12 @@ struct zc_store_ops {
      */
     int (*populate)(struct zc_store *store, uint8_t *host, uint64_t bytes);
     /*
-     * Stores whole pages at @host from @content, for less than populating and receiving in place
-     * costs.  NULL: it does not.  Threads and errors as populate.
+     * Stores whole pages at @host: the @n_content pieces of @content, which it uses up, back to
+     * back.  For less than populating and receiving in place costs; NULL: it does not.  Threads
+     * and errors as populate.
      */
-    int (*write)(struct zc_store *store, uint8_t *host, const uint8_t *content, uint64_t bytes);
+    int (*write)(struct zc_store *store, uint8_t *host, struct iovec *content,
+                 unsigned int n_content);
     /* Makes the pages zero again after they held data; frees them where it can.  0 or -errno. */
     int (*zero)(struct zc_store *store, uint8_t *host, uint64_t bytes);
     /*

@@ -29,6 +29,7 @@
 #include <linux/magic.h>
 
 #include "base/error.h"
+#include "base/iov.h"
 #include "base/log.h"
 #include "guest/guest.h"
 
@@ -126,21 +127,20 @@ static int image_store_populate(struct zc_store *base, uint8_t *host, uint64_t b
 }
 
 /* Pages that are written whole are neither cleared nor mapped, which is most of what they cost. */
-static int image_store_write(struct zc_store *base, uint8_t *host, const uint8_t *content,
-                             uint64_t bytes)
+static int image_store_write(struct zc_store *base, uint8_t *host, struct iovec *content,
+                             unsigned int n_content)
 {
     struct image_store *store = (struct image_store *)base;
     off_t at = host - store->host;
 
-    while (bytes) {
-        ssize_t n = pwrite(store->fd, content, bytes, at);
+    while (n_content) {
+        ssize_t n = pwritev(store->fd, content, (int)n_content, at);
         if (n < 0 && errno != EINTR) {
             return -errno;
         }
         if (n > 0) {
-            content += n;
             at += n;
-            bytes -= (uint64_t)n;
+            zc_iov_advance(&content, &n_content, (size_t)n);
         }
     }
     return 0;

@@ -116,6 +116,25 @@ static int snapshot_store_populate(struct zc_store *base, uint8_t *host, uint64_
     return image->ops->populate(image, host, bytes);
 }
 
+static int snapshot_store_write(struct zc_store *base, uint8_t *host, struct iovec *content,
+                                unsigned int n_content)
+{
+    struct zc_store *image = find_image((struct snapshot_store *)base, host);
+
+    if (image->ops->write) {
+        return image->ops->write(image, host, content, n_content);
+    }
+    for (unsigned int i = 0; i < n_content; i++) {
+        int rc = image->ops->populate(image, host, content[i].iov_len);
+        if (rc < 0) {
+            return rc;
+        }
+        memcpy(host, content[i].iov_base, content[i].iov_len);
+        host += content[i].iov_len;
+    }
+    return 0;
+}
+
 static int snapshot_store_zero(struct zc_store *base, uint8_t *host, uint64_t bytes)
 {
     struct zc_store *image = find_image((struct snapshot_store *)base, host);
@@ -209,6 +228,7 @@ static const struct zc_store_ops snapshot_store_ops = {
     .free = snapshot_store_free,
     .allocate = snapshot_store_allocate,
     .populate = snapshot_store_populate,
+    .write = snapshot_store_write,
     .zero = snapshot_store_zero,
     .keep_state = snapshot_store_keep_state,
     .keeps_digests = true,

@@ -89,25 +89,39 @@ bool zc_place_wants_whole_pages(const struct zc_place *place)
     return place->store->ops->write && place->populate;
 }
 
-int zc_place_write(struct zc_place *place, uint32_t block, const uint64_t *offsets, uint32_t n,
-                   const uint8_t *content)
+/* Fills @iov with the content of @n pages, one for each stretch of it that lies back to back. */
+static unsigned int gather(struct iovec *iov, const struct zc_place_page *pages, uint32_t n)
+{
+    unsigned int n_iov = 0;
+
+    for (uint32_t i = 0; i < n; i++) {
+        if (i > 0 && pages[i].content == pages[i - 1].content + ZC_PAGE_BYTES) {
+            iov[n_iov - 1].iov_len += ZC_PAGE_BYTES;
+        } else {
+            iov[n_iov++] = (struct iovec){ (void *)pages[i].content, ZC_PAGE_BYTES };
+        }
+    }
+    return n_iov;
+}
+
+int zc_place_write(struct zc_place *place, uint32_t block, const struct zc_place_page *pages,
+                   uint32_t n)
 {
     uint8_t *host = place->ram->blocks[block].host;
+    struct iovec iov[ZC_PLACE_WRITE_MAX];
 
     for (uint32_t i = 0; place->arrival && i < n; i++) {
-        place->arrival->blocks[block].digests[offsets[i] / ZC_PAGE_BYTES] =
-            zc_digest_page(content + (size_t)i * ZC_PAGE_BYTES);
+        place->arrival->blocks[block].digests[pages[i].page] = zc_digest_page(pages[i].content);
     }
     for (uint32_t i = 0, run = 0; i < n; i += run) {
-        for (run = 1; i + run < n && offsets[i + run] == offsets[i] + run * ZC_PAGE_BYTES; run++) {
+        for (run = 1; i + run < n && pages[i + run].page == pages[i].page + run; run++) {
         }
-        int rc = place->store->ops->write(place->store, host + offsets[i],
-                                          content + (size_t)i * ZC_PAGE_BYTES,
-                                          (uint64_t)run * ZC_PAGE_BYTES);
+        int rc = place->store->ops->write(place->store, host + pages[i].page * ZC_PAGE_BYTES, iov,
+                                          gather(iov, &pages[i], run));
         if (rc < 0) {
             return rc;
         }
-        set_run(place->resident[block], offsets[i] / ZC_PAGE_BYTES, run, 1);
+        set_run(place->resident[block], pages[i].page, run, 1);
     }
     return 0;
 }

@@ -53,12 +53,17 @@ void zc_place_arrived(struct zc_place *place, uint32_t block, uint64_t page);
 /* Whether the store takes content by zc_place_write at less cost than in place. */
 bool zc_place_wants_whole_pages(const struct zc_place *place);
 
-/*
- * Stores and digests @n pages whose content lies at @content, back to back in the order of
- * @offsets (bytes in the block).  0 or -errno of the store.
- */
-int zc_place_write(struct zc_place *place, uint32_t block, const uint64_t *offsets, uint32_t n,
-                   const uint8_t *content);
+/* Where a page is in its block, and what it is to hold. */
+struct zc_place_page {
+    uint64_t page;
+    const uint8_t *content;
+};
+
+#define ZC_PLACE_WRITE_MAX 128u
+
+/* Stores and digests @n pages, at most ZC_PLACE_WRITE_MAX.  0 or -errno of the store. */
+int zc_place_write(struct zc_place *place, uint32_t block, const struct zc_place_page *pages,
+                   uint32_t n);
 
 /* The source says that these pages are zero.  0 or -errno of the store. */
 int zc_place_zero(struct zc_place *place, uint32_t block, uint64_t first_page, uint64_t n_pages);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/iov.h"
 #include "base/fd.h"
 #include "recv/pull.h"
 #include "wire/bytes.h"
@@ -122,20 +123,6 @@ bool zc_pull_check(const struct zc_pull *pull, const struct zc_ram *ram, GError 
     return true;
 }
 
-/* Takes @n bytes off the front of the @n_runs at *@runs. */
-static void advance(struct iovec **runs, unsigned int *n_runs, size_t n)
-{
-    while (n > 0 && n >= (*runs)->iov_len) {
-        n -= (*runs)->iov_len;
-        (*runs)++;
-        (*n_runs)--;
-    }
-    if (n > 0) {
-        (*runs)->iov_base = (uint8_t *)(*runs)->iov_base + n;
-        (*runs)->iov_len -= n;
-    }
-}
-
 int zc_pull_fetch(const struct zc_pull *pull, struct iovec *local, unsigned int n_local,
                   struct iovec *remote, unsigned int n_remote)
 {
@@ -145,8 +132,8 @@ int zc_pull_fetch(const struct zc_pull *pull, struct iovec *local, unsigned int 
             return n < 0 ? -errno : -EFAULT;
         }
         /* Short: the next call begins where it stopped, and tells why. */
-        advance(&local, &n_local, (size_t)n);
-        advance(&remote, &n_remote, (size_t)n);
+        zc_iov_advance(&local, &n_local, (size_t)n);
+        zc_iov_advance(&remote, &n_remote, (size_t)n);
     }
     return 0;
 }

@@ -23,11 +23,13 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/iov.h"
 #include "net/io.h"
 #include "recv/reader.h"
 #include "wire/multifd.h"
 
 #define STAGE_PAGES 64u /* 256 KiB: a part of the second-level cache of common CPUs */
+G_STATIC_ASSERT(STAGE_PAGES <= ZC_PLACE_WRITE_MAX);
 
 /* What an end of stream or an error interrupted; index of the texts below. */
 enum reader_phase {
@@ -186,34 +188,21 @@ static int prepare_pages(struct zc_reader *reader)
     return n_iov;
 }
 
-/* Takes @n bytes off the front of *@iov. */
-static void advance(struct iovec **iov, int *n_iov, size_t n)
-{
-    while (n > 0 && n >= (*iov)->iov_len) {
-        n -= (*iov)->iov_len;
-        (*iov)++;
-        (*n_iov)--;
-    }
-    if (n > 0) {
-        (*iov)->iov_base = (uint8_t *)(*iov)->iov_base + n;
-        (*iov)->iov_len -= n;
-    }
-}
-
 /* Receives @payload bytes into @iov; what comes beyond them is the next header's. */
-static int receive(struct zc_reader *reader, struct iovec *iov, int n_iov, size_t payload)
+static int receive(struct zc_reader *reader, struct iovec *iov, unsigned int n_iov,
+                   size_t payload)
 {
     size_t have = 0;
 
     reader->phase = PHASE_PAYLOAD;
     while (have < payload) {
-        ssize_t n = zc_stall_recv(reader->shared.stall, reader->fd, iov, (size_t)n_iov);
+        ssize_t n = zc_stall_recv(reader->shared.stall, reader->fd, iov, n_iov);
         if (n <= 0) {
             return n < 0 ? (int)n : -ENODATA;
         }
         have += (size_t)n;
         add(&reader->counters->wire_bytes, (uint64_t)n);
-        advance(&iov, &n_iov, (size_t)n);
+        zc_iov_advance(&iov, &n_iov, (size_t)n);
     }
     reader->header_have = have - payload;
     return 0;
@@ -227,11 +216,24 @@ static int read_in_place(struct zc_reader *reader)
     if (n_iov < 0) {
         return n_iov;
     }
-    int rc = receive(reader, reader->iov, n_iov, (size_t)packet->n_normal * ZC_PAGE_BYTES);
+    int rc = receive(reader, reader->iov, (unsigned int)n_iov, (size_t)packet->n_normal * ZC_PAGE_BYTES);
     for (uint32_t i = 0; rc == 0 && i < packet->n_normal; i++) {
         zc_place_arrived(reader->shared.place, reader->block, packet->offsets[i] / ZC_PAGE_BYTES);
     }
     return rc;
+}
+
+/* Stores what lies in the stage: @n pages of the packet, from the one at @first on. */
+static int store_stage(struct zc_reader *reader, uint32_t first, uint32_t n)
+{
+    struct zc_place_page pages[STAGE_PAGES];
+
+    for (uint32_t i = 0; i < n; i++) {
+        pages[i] = (struct zc_place_page){ reader->packet.offsets[first + i] / ZC_PAGE_BYTES,
+                                           reader->stage + (size_t)i * ZC_PAGE_BYTES };
+    }
+    reader->phase = PHASE_STORE;
+    return zc_place_write(reader->shared.place, reader->block, pages, n);
 }
 
 static int read_staged(struct zc_reader *reader)
@@ -246,9 +248,7 @@ static int read_staged(struct zc_reader *reader)
                                { reader->header, sizeof(reader->header) } };
         rc = receive(reader, iov, is_last ? 2 : 1, iov[0].iov_len);
         if (rc == 0) {
-            reader->phase = PHASE_STORE;
-            rc = zc_place_write(reader->shared.place, reader->block, &packet->offsets[first], n,
-                                reader->stage);
+            rc = store_stage(reader, first, n);
         }
     }
     return rc;
@@ -306,9 +306,7 @@ static int fetch_staged(struct zc_reader *reader)
         struct iovec local = { reader->stage, (size_t)n * ZC_PAGE_BYTES };
         rc = fetch(reader, first, n, &local, 1);
         if (rc == 0) {
-            reader->phase = PHASE_STORE;
-            rc = zc_place_write(reader->shared.place, reader->block, &packet->offsets[first], n,
-                                reader->stage);
+            rc = store_stage(reader, first, n);
         }
     }
     return rc;

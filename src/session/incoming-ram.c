@@ -156,9 +156,10 @@ static int find_block(struct zc_incoming *in, const struct zc_stream_event *even
     return block;
 }
 
-bool zc_incoming_flush_pages(struct zc_incoming *in)
+/* The pages that wait, into memory of the guest.  0 or -errno. */
+static int copy_pages(struct zc_incoming *in)
 {
-    uint8_t *host = in->n_pages ? in->ram.blocks[in->pages_block].host : NULL;
+    uint8_t *host = in->ram.blocks[in->pages_block].host;
 
     for (unsigned int i = 0; i < in->n_pages;) {
         unsigned int n = 1;
@@ -167,12 +168,25 @@ bool zc_incoming_flush_pages(struct zc_incoming *in)
         }
         int rc = zc_place_prepare(&in->place, in->pages_block, in->pages[i].page, n, true);
         if (rc < 0) {
-            return fail_store(in, rc, "making room for pages");
+            return rc;
         }
         for (; n > 0; n--, i++) {
             memcpy(host + in->pages[i].page * ZC_PAGE_BYTES, in->pages[i].content, ZC_PAGE_BYTES);
             zc_place_arrived(&in->place, in->pages_block, in->pages[i].page);
         }
+    }
+    return 0;
+}
+
+bool zc_incoming_flush_pages(struct zc_incoming *in)
+{
+    bool is_written = in->n_pages && zc_place_wants_whole_pages(&in->place);
+    int rc = !in->n_pages  ? 0
+             : is_written ? zc_place_write(&in->place, in->pages_block, in->pages, in->n_pages)
+                          : copy_pages(in);
+
+    if (rc < 0) {
+        return fail_store(in, rc, is_written ? "storing pages" : "making room for pages");
     }
     atomic_fetch_add(&in->main_normal, in->n_pages);
     in->n_pages = 0;
@@ -197,7 +211,7 @@ bool zc_incoming_page(struct zc_incoming *in, const struct zc_stream_event *even
         return false;
     }
     in->pages_block = (uint32_t)block;
-    in->pages[in->n_pages++] = (struct zc_incoming_page){ page, in->input.bytes };
+    in->pages[in->n_pages++] = (struct zc_place_page){ page, in->input.bytes };
     zc_input_take(&in->input, ZC_PAGE_BYTES);
     return true;
 }

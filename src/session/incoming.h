@@ -33,6 +33,7 @@
 
 /* Pages of the main stream itself are placed so many at a time. */
 #define ZC_INCOMING_PAGES 128
+G_STATIC_ASSERT(ZC_INCOMING_PAGES <= ZC_PLACE_WRITE_MAX);
 
 /* How far the main stream is; says where it broke off. */
 enum zc_incoming_phase {
@@ -43,11 +44,6 @@ enum zc_incoming_phase {
     ZC_INCOMING_READY, /* a live guest could run: RUN is missing */
     ZC_INCOMING_HEARD, /* of a kept session: the source has not said that it knows all */
     ZC_INCOMING_DONE,  /* nothing more is needed */
-};
-
-struct zc_incoming_page {
-    uint64_t page;
-    const uint8_t *content; /* in the input's buffer */
 };
 
 struct zc_incoming {
@@ -99,7 +95,7 @@ struct zc_incoming {
     struct zc_reader_shared shared;
     struct zc_reader *readers[ZC_RECV_CHANNELS_MAX];
     struct zc_verify verify;
-    struct zc_incoming_page pages[ZC_INCOMING_PAGES]; /* not placed yet, of one block */
+    struct zc_place_page pages[ZC_INCOMING_PAGES]; /* in the input, of one block */
     unsigned int n_pages;
     uint32_t pages_block;
     int64_t readers_cpu_ns;
