@@ -2,7 +2,7 @@
 noinst_bench = tests/bench/make-image tests/bench/measure
 EXTRA_PROGRAMS += $(noinst_bench)
 CLEANFILES += $(noinst_bench)
-EXTRA_DIST += tests/bench/live tests/bench/run tests/bench/route tests/bench/qemu
+EXTRA_DIST += tests/bench/live tests/bench/run tests/bench/route tests/bench/qemu tests/bench/relay
 
 # BENCHFLAGS: options of tests/bench/run, for example --size=1024 --only=copiers
 bench: all $(noinst_bench)
