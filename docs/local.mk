@@ -6,6 +6,7 @@ dist_man_MANS += \
 	docs/man/zcmig-digest.1 \
 	docs/man/zcmig-doctor.1 \
 	docs/man/zcmig-recv.1 \
+	docs/man/zcmig-relay.1 \
 	docs/man/zcmig-send.1 \
 	docs/man/zcmig-show.1 \
 	docs/man/zcmig-verify.1
@@ -16,3 +17,5 @@ dist-hook:
 	  name=$${guide#$(srcdir)/}; \
 	  test ! -e "$(srcdir)/$$name" || cp -p "$(srcdir)/$$name" "$(distdir)/$$name" || exit 1; \
 	done
+
+EXTRA_DIST += docs/figures/cost.svg docs/figures/cost.png

@@ -1,6 +1,6 @@
 # libzcmig: the layers, bottom up, behind the public headers.
 zcmigincludedir = $(includedir)/zcmig
-zcmiginclude_HEADERS = src/include/zcmig/bench.h src/include/zcmig/doctor.h src/include/zcmig/error.h src/include/zcmig/zcmig.h
+zcmiginclude_HEADERS = src/include/zcmig/bench.h src/include/zcmig/doctor.h src/include/zcmig/error.h src/include/zcmig/relay.h src/include/zcmig/zcmig.h
 
 pkgconfigdir = $(libdir)/pkgconfig
 nodist_pkgconfig_DATA = src/libzcmig.pc
@@ -13,6 +13,7 @@ libzcmig_la_LIBADD = \
 	src/session/libsession.la \
 	src/recv/librecv.la \
 	src/bench/libbench.la \
+	src/relay/librelay.la \
 	src/doctor/libdoctor.la \
 	src/send/libsend.la \
 	src/guest/libguest.la \

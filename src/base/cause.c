@@ -28,7 +28,8 @@ void zc_cause_clear(struct zc_cause *cause)
     g_clear_error(&cause->first);
 }
 
-/* The counter is never read, so the descriptor stays readable.  A full counter is as good. */
+/* The counter is read by zc_cause_reset only, so the descriptor stays readable.  A full counter is
+ * as good. */
 static void wake(struct zc_cause *cause)
 {
     const uint64_t one = 1;
@@ -70,6 +71,26 @@ void zc_cause_cancel(struct zc_cause *cause)
 {
     atomic_store_explicit(&cause->cancelled, true, memory_order_release);
     wake(cause);
+}
+
+bool zc_cause_reset(struct zc_cause *cause)
+{
+    uint64_t count;
+    int saved_errno = errno;
+
+    if (read(cause->wake_fd, &count, sizeof(count)) < 0) {
+        errno = saved_errno; /* nobody had reported anything */
+    }
+    /* A signal may cancel at any moment: before the reading above, and then it is seen here. */
+    if (atomic_load_explicit(&cause->cancelled, memory_order_acquire)) {
+        wake(cause);
+        return false;
+    }
+    g_mutex_lock(&cause->lock);
+    g_clear_error(&cause->first);
+    atomic_store_explicit(&cause->set, false, memory_order_release);
+    g_mutex_unlock(&cause->lock);
+    return true;
 }
 
 bool zc_cause_is_set(struct zc_cause *cause)

@@ -5,7 +5,7 @@
  * dropped, and everybody who waits is woken by a descriptor that turns
  * readable and stays so.  Cancelling is reporting ZCMIG_ERROR_CANCELLED.
  *
- *     unset --report--> set        (never back)
+ *     unset --report--> set --reset--> unset      (reset: by who has joined all the others)
  */
 #ifndef ZC_BASE_CAUSE_H
 #define ZC_BASE_CAUSE_H
@@ -45,6 +45,12 @@ void zc_cause_cancel(struct zc_cause *cause);
 
 /* Cheap: for every pass of a loop. */
 bool zc_cause_is_set(struct zc_cause *cause);
+
+/*
+ * Forgets the error, where the session survives it: no other thread uses the cause.  False, and
+ * nothing is forgotten: it was cancelled, and stays so.
+ */
+bool zc_cause_reset(struct zc_cause *cause);
 
 /* A copy of the first error, or NULL when none was reported. */
 GError *zc_cause_copy(struct zc_cause *cause);

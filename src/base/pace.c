@@ -9,6 +9,8 @@
 #include "base/pace.h"
 
 #define CREDIT_NS (10 * ZC_NS_PER_MS)
+/* Who is ahead by less does not sleep yet: one sleep for several packets, not one for each. */
+#define AHEAD_NS (5 * ZC_NS_PER_MS)
 
 void zc_pace_init(struct zc_pace *pace, uint64_t bytes_per_s)
 {
@@ -36,7 +38,8 @@ int64_t zc_pace_reserve(struct zc_pace *pace, uint64_t bytes, int64_t now_ns)
 bool zc_pace_wait(struct zc_pace *pace, uint64_t bytes, int wake_fd)
 {
     int64_t now_ns = zc_clock_now_ns();
-    zc_deadline until = now_ns + zc_pace_reserve(pace, bytes, now_ns);
+    int64_t ahead_ns = zc_pace_reserve(pace, bytes, now_ns);
+    zc_deadline until = ahead_ns < AHEAD_NS ? now_ns : now_ns + ahead_ns;
     struct pollfd wake = { .fd = wake_fd, .events = POLLIN };
 
     while (until > now_ns) {

@@ -22,7 +22,10 @@ void zc_pace_init(struct zc_pace *pace, uint64_t bytes_per_s);
 /* Reserves @bytes at @now_ns.  Returns how many ns to wait before sending them; 0: none. */
 int64_t zc_pace_reserve(struct zc_pace *pace, uint64_t bytes, int64_t now_ns);
 
-/* Reserves @bytes and waits for their time.  False when @wake_fd turned readable first. */
+/*
+ * Reserves @bytes and waits for their time, unless that is less than 5 ms ahead: then what comes
+ * later waits for it too.  False when @wake_fd turned readable first.
+ */
 bool zc_pace_wait(struct zc_pace *pace, uint64_t bytes, int wake_fd);
 
 #endif

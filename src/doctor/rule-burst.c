@@ -78,7 +78,7 @@ static const char *evidence(struct zc_findings *report, const struct zc_burst *b
 
     return zc_findings_text(report,
                             "%s sent in %" G_GUINT64_FORMAT " zero-copy and %" G_GUINT64_FORMAT
-                            " plain calls, and the kernel's notes%s%s",
+                            " plain calls%s%s",
                             sent, burst->calls, burst->plain_calls, burst->trouble ? "; " : "",
                             burst->trouble ? burst->trouble : "");
 }

@@ -10,26 +10,12 @@ static const char *const family_names[ZC_FAMILIES] = {
     [ZC_FAMILY_VSOCK] = "AF_VSOCK",     [ZC_FAMILY_UNIX] = "AF_UNIX",
 };
 
-/* The kernel would; see send/channel.h. */
-static void say_vsock(struct zc_findings *report)
-{
-    struct zcmig_finding *finding = zc_findings_add(report, ZCMIG_EFFECT_COPIES, "vsock-notes", "");
-
-    finding->summary = "zcmig sends over vsock by copy, although this kernel has zero-copy there";
-    finding->evidence = "one call over vsock may be noted several times, so that the notes do not "
-                        "tell which memory is free";
-    finding->remedy = "plain copy is what there is over vsock; TCP has zero-copy";
-}
-
 void zc_rules_family(struct zc_findings *report, const struct zc_facts *facts,
                      enum zc_family family)
 {
     int saved_errno = facts->zerocopy_errno[family];
 
     if (saved_errno == 0) {
-        if (family == ZC_FAMILY_VSOCK) {
-            say_vsock(report);
-        }
         return;
     }
     bool refused = saved_errno == EOPNOTSUPP || saved_errno == ENOPROTOOPT;
@@ -69,10 +55,11 @@ static void say_features(struct zc_findings *report, const struct zc_facts *fact
     finding->evidence = zc_findings_text(
         report, "SO_ZEROCOPY was tried (%s)%s%s; io_uring: %s", facts->limits.release,
         lacks->len ? "; not for " : "", lacks->str,
-        uring->saved_errno != 0 ? g_strerror(uring->saved_errno)
-        : !uring->sendmsg_zc    ? "no SENDMSG_ZC"
-        : uring->tells_usage    ? "SENDMSG_ZC, which tells whether it copied"
-                                : "SENDMSG_ZC, which does not tell whether it copied");
+        uring->saved_errno == ENOTSUP ? "not tried, this zcmig was built without liburing"
+        : uring->saved_errno != 0     ? g_strerror(uring->saved_errno)
+        : !uring->sendmsg_zc          ? "no SENDMSG_ZC"
+        : uring->tells_usage          ? "SENDMSG_ZC, which tells whether it copied"
+                                      : "SENDMSG_ZC, which does not tell whether it copied");
 }
 
 static void say_loopback(struct zc_findings *report, const char *device, const char *evidence)

@@ -141,6 +141,10 @@ static bool open_all(struct snapshot_source *source, const char *directory, GErr
         }
         return false;
     }
+    if (snapshot->has_early &&
+        !(snapshot->early = read_file(directory, "devices-early", true, error))) {
+        return false;
+    }
     source->source.expected = zc_manifest_load(manifest, error);
     if (!source->source.expected) {
         return false;

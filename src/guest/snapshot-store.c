@@ -33,7 +33,7 @@ struct snapshot_store {
 };
 
 static const char *const small_files[] = { "index.json", "configuration", "devices",
-                                           "pages.manifest" };
+                                           "devices-early", "pages.manifest" };
 
 /* Removes what a snapshot consists of, and nothing else. */
 static void remove_snapshot(const char *directory)
@@ -183,6 +183,7 @@ static bool write_small_files(const struct snapshot_store *store, GError **error
 
     return write_bytes(store, "configuration", store->snapshot->configuration, error) &&
            write_bytes(store, "devices", store->snapshot->tail, error) &&
+           write_bytes(store, "devices-early", store->snapshot->early, error) &&
            zc_manifest_save(store->manifest, manifest, error) &&
            write_file(store, "index.json", index, strlen(index), error);
 }

@@ -18,6 +18,9 @@
 
 #define FORMAT "zcmig-snapshot"
 #define FORMAT_VERSION 1
+#define EARLY_MEMBER "early-devices" /* where they are in the stream */
+#define EARLY_BEFORE "before-ram"
+#define EARLY_BEHIND "behind-ram-start"
 
 void zc_snapshot_init(struct zc_snapshot *snapshot)
 {
@@ -30,6 +33,7 @@ void zc_snapshot_clear(struct zc_snapshot *snapshot)
     g_clear_pointer(&snapshot->machine, g_free);
     g_clear_pointer(&snapshot->configuration, g_bytes_unref);
     g_clear_pointer(&snapshot->tail, g_bytes_unref);
+    g_clear_pointer(&snapshot->early, g_bytes_unref);
     g_clear_pointer(&snapshot->devices, g_array_unref);
 }
 
@@ -103,6 +107,10 @@ static void add_devices(JsonBuilder *builder, const struct zc_snapshot *snapshot
         add_count(builder, "instance", device->instance);
         add_count(builder, "version", device->version);
         add_count(builder, "bytes", device->bytes);
+        if (device->is_early) {
+            json_builder_set_member_name(builder, "early");
+            json_builder_add_boolean_value(builder, TRUE);
+        }
         json_builder_end_object(builder);
     }
     json_builder_end_array(builder);
@@ -129,6 +137,9 @@ char *zc_snapshot_write_index(const struct zc_snapshot *snapshot, const struct z
     }
     add_count(builder, "page-size", ZC_PAGE_BYTES);
     add_count(builder, "ram-section-id", snapshot->ram_section_id);
+    if (snapshot->early) {
+        add_text(builder, EARLY_MEMBER, snapshot->early_before_ram ? EARLY_BEFORE : EARLY_BEHIND);
+    }
     add_blocks(builder, ram, manifest);
     add_devices(builder, snapshot);
     json_builder_end_object(builder);
@@ -205,6 +216,21 @@ static bool read_uuid(JsonObject *root, struct zc_snapshot *snapshot, GError **e
     return true;
 }
 
+/* Whether there is state of early devices, and where in the stream. */
+static bool read_early(JsonObject *root, struct zc_snapshot *snapshot, GError **error)
+{
+    const char *place = get_text(root, EARLY_MEMBER);
+
+    snapshot->has_early = json_object_has_member(root, EARLY_MEMBER);
+    snapshot->early_before_ram = g_strcmp0(place, EARLY_BEFORE) == 0;
+    return !snapshot->has_early || snapshot->early_before_ram ||
+           g_strcmp0(place, EARLY_BEHIND) == 0 ||
+           zc_error(error, ZCMIG_ERROR_SOURCE,
+                    "index: " EARLY_MEMBER ": got '%s', allowed are " EARLY_BEFORE
+                    " and " EARLY_BEHIND,
+                    place ? place : "no text");
+}
+
 bool zc_snapshot_read_index(const char *text, size_t length, struct zc_snapshot *snapshot,
                             struct zc_ram *ram, GError **error)
 {
@@ -228,5 +254,6 @@ bool zc_snapshot_read_index(const char *text, size_t length, struct zc_snapshot 
     g_free(snapshot->machine);
     snapshot->machine = g_strdup(machine);
     snapshot->ram_section_id = (uint32_t)id;
-    return read_uuid(root, snapshot, error) && read_blocks(root, ram, error);
+    return read_early(root, snapshot, error) && read_uuid(root, snapshot, error) &&
+           read_blocks(root, ram, error);
 }

@@ -5,6 +5,7 @@
  *     index.json       machine, uuid, blocks with their files, devices: for people and programs
  *     configuration    QEMU's own bytes, from 07 on
  *     devices          the device sections, EOF and the description, as they came
+ *     devices-early    the device sections that came before RAM was whole, if there were any
  *     pages.manifest   digests of the pages at arrival (mem/manifest.h)
  *     ram/NAME         a sparse raw file for each block; see zc_snapshot_file_name
  *
@@ -23,6 +24,7 @@ struct zc_snapshot_device {
     uint32_t instance;
     uint32_t version;
     uint64_t bytes; /* its section, header and footer included */
+    bool is_early;  /* it comes before RAM is whole */
 };
 
 /* What a guest is besides its pages. */
@@ -33,7 +35,10 @@ struct zc_snapshot {
     uint32_t ram_section_id; /* that RAM had in the stream */
     GBytes *configuration;
     GBytes *tail;    /* NULL: no device state */
-    GArray *devices; /* struct zc_snapshot_device: what is in the tail */
+    GBytes *early;   /* sections of device state that come before RAM is whole, or NULL */
+    bool has_early;        /* of an index that was read: the bytes are in a file */
+    bool early_before_ram; /* they come before RAM's START, else behind it */
+    GArray *devices; /* struct zc_snapshot_device: what is in both */
 };
 
 void zc_snapshot_init(struct zc_snapshot *snapshot);

@@ -42,6 +42,8 @@ void zc_writer_add_timeline(const struct zc_writer *writer, struct zc_synthetic_
         timeline->gap_start_ns = atomic_load_explicit(&writer->gap_start_ns, memory_order_relaxed);
         timeline->gap_writer = writer->walk.writer;
     }
+    timeline->move_ns =
+        MAX(timeline->move_ns, atomic_load_explicit(&writer->move_ns, memory_order_relaxed));
     add_latency(&writer->latency[0], &timeline->untracked);
     add_latency(&writer->latency[1], &timeline->tracked);
 }

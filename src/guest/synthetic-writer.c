@@ -88,6 +88,10 @@ static void count_gap(struct zc_writer *writer, int64_t now_ns)
         atomic_store_explicit(&writer->gap_start_ns, writer->last_write_ns, memory_order_relaxed);
         atomic_store_explicit(&writer->gap_ns, gap_ns, memory_order_relaxed);
     }
+    if (writer->arrives) {
+        writer->arrives = false;
+        atomic_store_explicit(&writer->move_ns, gap_ns, memory_order_relaxed);
+    }
     writer->last_write_ns = now_ns;
 }
 

@@ -78,11 +78,13 @@ struct zc_writer {
     /* its thread only; of a parked writer, who paused it */
     struct zc_pacer pacer;
     int64_t last_write_ns; /* 0: none whose time can be compared */
+    bool arrives;          /* its next write is the first here, after others elsewhere */
     /* atomic, relaxed: written by its thread only, but for the gap, which zc_synthetic_reset_gap
      * clears */
     _Atomic uint64_t writes;
     _Atomic int64_t gap_ns;
     _Atomic int64_t gap_start_ns;
+    _Atomic int64_t move_ns; /* from the last write elsewhere to the first here; 0: not known */
     struct zc_latency_counts latency[2]; /* untracked, tracked */
 };
 

@@ -251,6 +251,7 @@ static void start_writer(struct zc_synthetic *guest, uint32_t index,
     zc_pacer_init(&writer->pacer, rate == ZC_SYNTHETIC_DIRTY_MAX ? rate : share, now_ns);
     writer->writes = state->writes;
     writer->last_write_ns = same_clock && state->last_write_ns <= now_ns ? state->last_write_ns : 0;
+    writer->arrives = writer->last_write_ns != 0;
     writer->thread = g_thread_new("zc-writer", zc_writer_thread, writer);
 }
 

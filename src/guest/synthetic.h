@@ -167,6 +167,7 @@ struct zc_synthetic_timeline {
     int64_t gap_ns;       /* the largest time without a write that any writer saw */
     int64_t gap_start_ns; /* when it began, CLOCK_MONOTONIC */
     uint32_t gap_writer;
+    int64_t move_ns; /* the longest that a writer was stopped by its move here; 0: not known */
     struct zc_latency untracked; /* of writes here while no tracker of the live ops ran */
     struct zc_latency tracked;
 };

@@ -93,7 +93,10 @@ static ssize_t kernel_vmsplice(void *ctx, int pipe_fd, const struct iovec *iovs,
     return taken < 0 ? -errno : taken;
 }
 
-/* There is no MSG_NOSIGNAL for splice: the signal, which is this thread's, is taken back. */
+/*
+ * There is no MSG_NOSIGNAL for splice: the signal, which is this thread's, is taken back.  A short
+ * count may hide it: the kernel sends 16 pages at a time, and says what went before the one that failed.
+ */
 static ssize_t kernel_splice(void *ctx, int pipe_fd, int fd, size_t bytes, bool more)
 {
     const struct timespec at_once = { 0 };
@@ -110,11 +113,22 @@ static ssize_t kernel_splice(void *ctx, int pipe_fd, int fd, size_t bytes, bool 
                       SPLICE_F_NONBLOCK | SPLICE_F_MOVE | (more ? SPLICE_F_MORE : 0));
     } while (sent < 0 && errno == EINTR);
     sent = sent < 0 ? -errno : sent;
-    if (sent == -EPIPE && !sigismember(&pending, SIGPIPE)) {
+    if (sent != (ssize_t)bytes && !sigismember(&pending, SIGPIPE)) {
         sigtimedwait(&sigpipe, NULL, &at_once);
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return sent;
+}
+
+static ssize_t kernel_splice_in(void *ctx, int fd, int pipe_fd, size_t bytes)
+{
+    ssize_t taken;
+
+    (void)ctx;
+    do {
+        taken = splice(fd, NULL, pipe_fd, NULL, bytes, SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
+    } while (taken < 0 && errno == EINTR);
+    return taken < 0 ? -errno : taken;
 }
 
 static int kernel_unsent(void *ctx, int fd, int *bytes_out)
@@ -139,6 +153,7 @@ static const struct zc_net_ops kernel_ops = {
     .close = kernel_close,
     .vmsplice = kernel_vmsplice,
     .splice = kernel_splice,
+    .splice_in = kernel_splice_in,
     .unsent = kernel_unsent,
     .now_ns = kernel_now_ns,
 };

@@ -27,9 +27,10 @@ struct zc_net_ops {
     /* A non-blocking pipe with room for @bytes, or less where the kernel allows no more. */
     int (*pipe)(void *ctx, int fds_out[2], int bytes);
     void (*close)(void *ctx, int fd);
-    /* Both with SPLICE_F_NONBLOCK.  splice never raises SIGPIPE. */
+    /* All with SPLICE_F_NONBLOCK.  splice never raises SIGPIPE; splice_in is from a socket. */
     ssize_t (*vmsplice)(void *ctx, int pipe_fd, const struct iovec *iovs, unsigned int n_iovs);
     ssize_t (*splice)(void *ctx, int pipe_fd, int fd, size_t bytes, bool more);
+    ssize_t (*splice_in)(void *ctx, int fd, int pipe_fd, size_t bytes);
     /* SIOCOUTQ: bytes that the peer has not acknowledged (TCP) or not read (UNIX). */
     int (*unsent)(void *ctx, int fd, int *bytes_out);
     int64_t (*now_ns)(void *ctx); /* CLOCK_MONOTONIC, or the fake kernel's own time */

@@ -78,6 +78,13 @@ void zc_acceptor_free(struct zc_acceptor *acceptor)
     g_free(acceptor);
 }
 
+void zc_acceptor_again(struct zc_acceptor *acceptor)
+{
+    zc_fd_clear(&acceptor->main_fd);
+    acceptor->has_main = false;
+    acceptor->has_uuid = false;
+}
+
 /* ---------------------------------------------------------- one connection */
 
 static void forget_pending(struct zc_acceptor *acceptor, unsigned int i)
@@ -102,8 +109,8 @@ static int accept_one(struct zc_acceptor *acceptor)
     int fd = accept4(acceptor->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
     if (fd < 0) {
-        bool transient = errno == EAGAIN || errno == EINTR || errno == ECONNABORTED ||
-                         errno == EPROTO;
+        bool transient =
+            errno == EAGAIN || errno == EINTR || errno == ECONNABORTED || errno == EPROTO;
         return transient ? 0 : -errno;
     }
     /* Fails on what is not TCP, where there is nothing to be delayed. */
@@ -221,8 +228,8 @@ static int step(struct zc_acceptor *acceptor, int main_fd, zc_deadline deadline)
         fds[3 + i] = (struct pollfd){ .fd = acceptor->pending[i].fd, .events = POLLIN };
         until = MIN(until, acceptor->pending[i].deadline);
     }
-    int n_ready = net->ops->poll(net->ctx, fds, 3 + n,
-                                 zc_deadline_poll_ms(until, zc_clock_now_ns()));
+    int n_ready =
+        net->ops->poll(net->ctx, fds, 3 + n, zc_deadline_poll_ms(until, zc_clock_now_ns()));
     if (n_ready < 0 || fds[1].revents) {
         return n_ready < 0 ? n_ready : -ECANCELED;
     }
@@ -255,8 +262,7 @@ static bool fail_step(int rc, int64_t wait_ns, const char *waited_for, GError **
         return zc_error(error, ZCMIG_ERROR_TIMEOUT, "waited %" G_GINT64_FORMAT " ms for %s",
                         (int64_t)(wait_ns / ZC_NS_PER_MS), waited_for);
     case -ECANCELED:
-        return zc_error(error, ZCMIG_ERROR_CANCELLED, "cancelled while waiting for %s",
-                        waited_for);
+        return zc_error(error, ZCMIG_ERROR_CANCELLED, "cancelled while waiting for %s", waited_for);
     case -EPIPE:
         return zc_error(error, ZCMIG_ERROR_DISCONNECTED, "the main stream ended before %s",
                         waited_for);
@@ -365,12 +371,11 @@ bool zc_acceptor_wait_channels(struct zc_acceptor *acceptor,
         }
         /* Learning: look into the queue first, then wait for who is in it. */
         bool look = learn && !queue_is_empty;
-        int rc = step(acceptor, look ? -1 : wanted->main_fd,
-                      look ? zc_clock_now_ns() : deadline);
+        int rc = step(acceptor, look ? -1 : wanted->main_fd, look ? zc_clock_now_ns() : deadline);
         queue_is_empty = queue_is_empty || rc == 0;
         if (rc < 0 || (rc == 0 && !look)) {
-            g_autofree char *what = g_strdup_printf("channel %u (%u are here)",
-                                                    first_missing(fds_out), n);
+            g_autofree char *what =
+                g_strdup_printf("channel %u (%u are here)", first_missing(fds_out), n);
             for (unsigned int i = 0; i < ZC_RECV_CHANNELS_MAX; i++) {
                 zc_fd_clear(&fds_out[i]);
             }

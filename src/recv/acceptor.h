@@ -36,6 +36,9 @@ struct zc_acceptor *zc_acceptor_new(int listen_fd, struct zc_stall *stall, int64
 /* Closes what was not handed out.  Accepts NULL. */
 void zc_acceptor_free(struct zc_acceptor *acceptor);
 
+/* The session goes on over new connections: a main stream and channels are wanted once more. */
+void zc_acceptor_again(struct zc_acceptor *acceptor);
+
 /*
  * Waits for the main stream; its first ZC_ACCEPTOR_MAIN_BYTES bytes go to @main_out.  Returns its
  * descriptor, the caller's to close, or -1.  Errors: ZCMIG_ERROR_TIMEOUT at @deadline,

@@ -23,13 +23,27 @@ void zc_input_init(struct zc_input *input, struct zc_stall *stall, int fd, size_
     atomic_init(&input->wire_bytes, 0);
 }
 
+static void close_fds(struct zc_input *input)
+{
+    while (input->n_fds > 0) {
+        close(input->fds[--input->n_fds]);
+    }
+    input->lost_fds = false;
+}
+
+void zc_input_reopen(struct zc_input *input, int fd)
+{
+    close_fds(input);
+    input->fd = fd;
+    input->bytes = input->buffer;
+    input->length = 0;
+}
+
 void zc_input_clear(struct zc_input *input)
 {
     g_clear_pointer(&input->buffer, g_free);
     input->length = 0;
-    while (input->n_fds > 0) {
-        close(input->fds[--input->n_fds]);
-    }
+    close_fds(input);
 }
 
 void zc_input_unread(struct zc_input *input, const void *bytes, size_t length)

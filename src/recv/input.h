@@ -32,6 +32,8 @@ struct zc_input {
 
 /* @fd is borrowed and non-blocking; @capacity: of the longest item at least. */
 void zc_input_init(struct zc_input *input, struct zc_stall *stall, int fd, size_t capacity);
+/* The same for a new connection after the first: wire_bytes goes on. */
+void zc_input_reopen(struct zc_input *input, int fd);
 void zc_input_clear(struct zc_input *input); /* closes the descriptors that nobody took */
 
 /* Bytes that were read from the connection before: they come first. */

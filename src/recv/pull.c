@@ -145,6 +145,15 @@ int zc_pull_confirm(const struct zc_pull *pull)
     return pull->pidfd >= 0 && poll(&exited, 1, 0) > 0 ? -ESRCH : 0;
 }
 
+bool zc_pull_is_peer(const struct zc_pull *pull, int fd)
+{
+    struct ucred peer = { .pid = 0 };
+    socklen_t length = sizeof(peer);
+
+    return zc_pull_confirm(pull) == 0 &&
+           getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 && peer.pid == pull->pid;
+}
+
 /* What this host's rule for reading other processes is. */
 static const char *ptrace_advice(void)
 {
@@ -172,8 +181,7 @@ GError *zc_pull_error(const struct zc_pull *pull, int ret)
                        "cannot read the memory of the source, process %d (%s)", (int)pull->pid,
                        ptrace_advice());
     } else if (ret == -ENOSYS) {
-        zc_error_errno(&error, ZCMIG_ERROR_UNSUPPORTED, ret,
-                       "this kernel has no process_vm_readv");
+        zc_error_errno(&error, ZCMIG_ERROR_UNSUPPORTED, ret, "this kernel has no process_vm_readv");
     } else if (ret == -ESRCH) {
         zc_error_errno(&error, ZCMIG_ERROR_DISCONNECTED, ret,
                        "the source, process %d, is gone or cannot be seen", (int)pull->pid);

@@ -53,15 +53,18 @@ static inline void *zc_pull_address(const struct zc_pull *pull, uint32_t block, 
 }
 
 /*
- * Fetches @remote, runs of the source's memory, into @local; up to IOV_MAX of each, not empty, of the
- * same length in all; both are used up.  0, or -errno: -EPERM, -ESRCH, -EFAULT (the source has no
- * such memory).
+ * Fetches @remote, runs of the source's memory, into @local; up to IOV_MAX of each, not empty, of
+ * the same length in all; both are used up.  0, or -errno: -EPERM, -ESRCH, -EFAULT (the source has
+ * no such memory).
  */
 int zc_pull_fetch(const struct zc_pull *pull, struct iovec *local, unsigned int n_local,
                   struct iovec *remote, unsigned int n_remote);
 
 /* 0 when the process lives on, so that all that was fetched was its memory; -ESRCH. */
 int zc_pull_confirm(const struct zc_pull *pull);
+
+/* Whether the process at the other end of @fd is still the same one. */
+bool zc_pull_is_peer(const struct zc_pull *pull, int fd);
 
 /* -errno of the two above as an error that says what can be done. */
 GError *zc_pull_error(const struct zc_pull *pull, int ret);

@@ -77,7 +77,9 @@ void zc_converge_harvested(struct zc_converge *converge, uint64_t dirty_bytes, i
     converge->last_dirty_bytes = converge->dirty_bytes = dirty_bytes;
     converge->dirty_bytes_per_s =
         since_ns > 0 ? (uint64_t)((double)dirty_bytes * (double)ZC_NS_PER_S / (double)since_ns) : 0;
-    converge->harvest_ns = took_ns;
+    /* The last one finds less than any before it, and nobody disturbs it. */
+    converge->harvest_ns =
+        converge->n_harvests++ ? MIN(converge->harvest_ns, took_ns) : took_ns;
     converge->estimate_ns = estimate(converge);
 }
 

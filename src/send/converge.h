@@ -54,7 +54,8 @@ struct zc_converge {
     /* of the last harvest */
     uint64_t dirty_bytes;
     uint64_t dirty_bytes_per_s;
-    int64_t harvest_ns;
+    int64_t harvest_ns; /* the shortest so far */
+    uint64_t n_harvests;
     int64_t estimate_ns; /* INT64_MAX: not known yet */
     /* what it came to */
     uint64_t iterations;

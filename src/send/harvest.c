@@ -45,6 +45,14 @@ int zc_harvest_take(struct zc_harvest *harvest, struct zc_tracker *tracker)
     return 0;
 }
 
+void zc_harvest_fill(struct zc_harvest *harvest)
+{
+    for (uint32_t block = 0; block < harvest->ram->n_blocks; block++) {
+        struct zc_bitmap *dirty = &harvest->blocks[block];
+        harvest->n_pages += zc_bitmap_set_range(dirty, 0, dirty->n_pages);
+    }
+}
+
 static bool give_block(struct zc_harvest *harvest, uint32_t block, zc_iterate_fn fn, void *data)
 {
     struct zc_bitmap *dirty = &harvest->blocks[block];

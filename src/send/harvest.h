@@ -30,6 +30,9 @@ void zc_harvest_clear(struct zc_harvest *harvest);
 /* Adds what @tracker tells.  Returns 0, or -errno of zc_tracker_harvest. */
 int zc_harvest_take(struct zc_harvest *harvest, struct zc_tracker *tracker);
 
+/* All pages, as if they had been told: where what was given must be known by the bitmap. */
+void zc_harvest_fill(struct zc_harvest *harvest);
+
 /* Gives every run to @fn, its bits cleared before.  False when @fn stopped it. */
 bool zc_harvest_give(struct zc_harvest *harvest, zc_iterate_fn fn, void *data);
 

@@ -20,6 +20,7 @@ src_send_libsend_la_SOURCES = \
 	src/send/route.c src/send/route.h \
 	src/send/sender.c src/send/sender.h \
 	src/send/tally.c src/send/tally.h \
-	src/send/uring-buffers.c src/send/uring-buffers.h
+	src/send/uring-buffers.c src/send/uring-buffers.h \
+	src/send/unplaced.c src/send/unplaced.h
 src_send_libsend_la_CPPFLAGS = $(AM_CPPFLAGS) $(LIBURING_CFLAGS)
 src_send_libsend_la_LIBADD = $(LIBURING_LIBS) $(GLIB_LIBS)

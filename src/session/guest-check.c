@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "config.h"
 
+#include <string.h>
+
 #include "base/error.h"
 #include "session/guest-check.h"
 
@@ -38,4 +40,26 @@ bool zc_guest_check(struct zc_synthetic *guest, struct zcmig_live_stats *live, G
     }
     live->guest_wrong_pages = n_wrong;
     return n_wrong == 0 || fail(&report, n_wrong, error);
+}
+
+static void summarise(const struct zc_latency *from, struct zcmig_latency *to)
+{
+    G_STATIC_ASSERT(ZCMIG_LATENCY_BUCKETS == ZC_LATENCY_BUCKETS);
+    *to = (struct zcmig_latency){
+        .writes = from->count,
+        .p50_ns = zc_latency_percentile_ns(from, 500),
+        .p99_ns = zc_latency_percentile_ns(from, 990),
+        .p999_ns = zc_latency_percentile_ns(from, 999),
+        .max_ns = from->max_ns,
+    };
+    memcpy(to->histogram, from->buckets, sizeof(to->histogram));
+}
+
+void zc_guest_get_latency(struct zc_synthetic *guest, struct zcmig_live_stats *live)
+{
+    struct zc_synthetic_timeline timeline;
+
+    zc_synthetic_get_timeline(guest, &timeline);
+    summarise(&timeline.untracked, &live->untracked);
+    summarise(&timeline.tracked, &live->tracked);
 }

@@ -19,4 +19,7 @@
  */
 bool zc_guest_check(struct zc_synthetic *guest, struct zcmig_live_stats *live, GError **error);
 
+/* What the writes of @guest took so far.  Any thread. */
+void zc_guest_get_latency(struct zc_synthetic *guest, struct zcmig_live_stats *live);
+
 #endif

@@ -9,6 +9,9 @@
  * section must have exactly the length that the description says.  What comes
  * behind the description is left in the input.  The gathering is bounded: by
  * bytes, and by the patience with a silent source.
+ *
+ * Sections that come before RAM is whole (wire/early.h) are kept apart, so that
+ * they can be sent again in their place; the description speaks of them too.
  */
 #include "config.h"
 
@@ -17,11 +20,13 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "session/incoming.h"
+#include "wire/early.h"
 #include "wire/tail.h"
 
 #define TAIL_BYTES_MAX (64u << 20)
 #define DESCRIPTION_BYTES_MAX (16u << 20)
 #define SECTIONS_MAX 4096u
+#define EARLY_BYTES_MAX (768u << 10) /* of one section; a virtio-mem of 1 TiB has 64 KiB */
 
 /* ------------------------------------------------------------- the guest's name */
 
@@ -29,6 +34,9 @@ void zc_incoming_keep_configuration(struct zc_incoming *in, const struct zc_stre
 {
     size_t length = event->configuration.length;
 
+    if (in->snapshot.configuration) {
+        return; /* on a new connection: the guest is the one that it was */
+    }
     /* The event was taken off the front of the input: its bytes are right before. */
     in->snapshot.configuration = g_bytes_new(in->input.bytes - length, length);
     in->snapshot.machine = g_strdup(event->configuration.machine);
@@ -73,13 +81,16 @@ static bool index_devices(struct zc_incoming *in, const GByteArray *tail,
                           const struct zc_tail *parts)
 {
     g_autofree struct zc_tail_section *sections = g_new(struct zc_tail_section, SECTIONS_MAX);
+    const struct zc_tail_sections early = { in->early->data, in->early->len };
+    unsigned int n_early = 0;
     GError *error = NULL;
-    int n = zc_tail_index(tail->data, parts, sections, SECTIONS_MAX, &error);
+    int n = zc_tail_index(tail->data, parts, &early, sections, SECTIONS_MAX, &n_early, &error);
 
     for (int i = 0; i < n; i++) {
         struct zc_snapshot_device device = { .instance = sections[i].instance,
                                              .version = sections[i].version,
-                                             .bytes = sections[i].bytes };
+                                             .bytes = sections[i].bytes,
+                                             .is_early = (unsigned int)i < n_early };
         g_strlcpy(device.name, sections[i].name, sizeof(device.name));
         g_array_append_val(in->snapshot.devices, device);
     }
@@ -111,34 +122,96 @@ static bool tell_decoder(struct zc_incoming *in, const GByteArray *tail,
     return true;
 }
 
+/* Whether there is a place for device state at all. */
+static bool may_keep(struct zc_incoming *in, const struct zc_stream_event *event)
+{
+    GError *error = NULL;
+
+    if (in->store->ops->keep_state) {
+        return true;
+    }
+    zc_error(&error, ZCMIG_ERROR_UNSUPPORTED,
+             "the source sends the state of device '%s', and an image has room for RAM only: "
+             "dir:SNAPSHOT keeps both",
+             event->section.name);
+    return zc_incoming_fail(in, error);
+}
+
+/* The head that the decoder took. */
+static void put_head(GByteArray *bytes, const struct zc_stream_event *event)
+{
+    zc_stream_put_section_full(bytes, event->section.id, event->section.name,
+                               event->section.instance, event->section.version);
+}
+
 bool zc_incoming_take_devices(struct zc_incoming *in, const struct zc_stream_event *event)
 {
     GByteArray *tail = g_byte_array_new();
     struct zc_tail parts;
-    GError *error = NULL;
 
-    if (!in->store->ops->keep_state) {
+    if (!may_keep(in, event)) {
         g_byte_array_unref(tail);
-        zc_error(&error, ZCMIG_ERROR_UNSUPPORTED,
-                 "the source sends the state of device '%s', and an image has room for RAM only: "
-                 "dir:SNAPSHOT keeps both",
-                 event->section.name);
-        return zc_incoming_fail(in, error);
+        return false;
     }
-    zc_stream_put_section_full(tail, event->section.id, event->section.name,
-                               event->section.instance, event->section.version);
+    put_head(tail, event);
     size_t n_seen = tail->len;
     bool good = gather(in, tail, &parts) && index_devices(in, tail, &parts) &&
                 tell_decoder(in, tail, &parts, n_seen);
     if (good) {
-        zc_debug("%u device sections of %zu bytes", in->snapshot.devices->len,
-                 parts.devices_bytes);
+        zc_debug("%u device sections of %zu bytes", in->snapshot.devices->len, parts.devices_bytes);
         in->snapshot.tail = g_byte_array_free_to_bytes(g_steal_pointer(&tail));
     }
     if (tail) {
         g_byte_array_unref(tail);
     }
     return good;
+}
+
+/* ------------------------------------------------------- before RAM is whole */
+
+/* The input, which has so many bytes of a section's state, has no room for more. */
+static bool fail_early(struct zc_incoming *in, const struct zc_stream_event *event, size_t bytes)
+{
+    GError *error = NULL;
+
+    zc_error(&error, ZCMIG_ERROR_LIMIT,
+             "device '%s', before RAM is whole: got %zu bytes without the end of its state",
+             event->section.name, bytes);
+    return zc_incoming_fail(in, error);
+}
+
+bool zc_incoming_take_early(struct zc_incoming *in, const struct zc_stream_event *event)
+{
+    struct zc_early early = { .id = event->section.id,
+                              .ram_started = in->ram_started,
+                              .ram_id = in->snapshot.ram_section_id };
+    size_t searched = 0, n;
+    GError *error = NULL;
+
+    if (!may_keep(in, event)) {
+        return false;
+    }
+    if (in->early->len && in->snapshot.early_before_ram == in->ram_started) {
+        zc_error(&error, ZCMIG_ERROR_UNSUPPORTED,
+                 "device '%s': got state before RAM's START and state behind it, allowed is one of "
+                 "them",
+                 event->section.name);
+        return zc_incoming_fail(in, error);
+    }
+    in->snapshot.early_before_ram = !in->ram_started;
+    while ((n = zc_early_find(in->input.bytes, in->input.length, &early, &searched)) == 0) {
+        if (in->input.length > EARLY_BYTES_MAX) {
+            return fail_early(in, event, in->input.length);
+        }
+        if (!zc_incoming_more(in)) {
+            return false;
+        }
+    }
+    zc_debug("device '%s': %zu bytes of state before RAM is whole", event->section.name, n);
+    put_head(in->early, event);
+    g_byte_array_append(in->early, in->input.bytes, (guint)n);
+    zc_input_take(&in->input, n);
+    return zc_stream_decoder_after_early(in->decoder, n);
 }
 
 /* ------------------------------------------------------------- to the store */
@@ -149,6 +222,14 @@ bool zc_incoming_keep_state(struct zc_incoming *in)
 
     if (!in->store->ops->keep_state) {
         return true;
+    }
+    if (in->early->len && !in->snapshot.tail) {
+        zc_error(&error, ZCMIG_ERROR_PROTOCOL,
+                 "device state came before RAM was whole, and no description of it after that");
+        return zc_incoming_fail(in, error);
+    }
+    if (in->early->len) {
+        in->snapshot.early = g_bytes_new(in->early->data, in->early->len);
     }
     if (!in->snapshot.has_uuid && in->has_session) {
         memcpy(in->snapshot.uuid, in->peer.session.uuid, sizeof(in->snapshot.uuid));

@@ -100,6 +100,14 @@ bool zc_incoming_guest_state(struct zc_incoming *in, const struct zc_stream_even
     return zc_stream_decoder_after_devices(in->decoder, LENGTH_BYTES + length + FOOTER_BYTES);
 }
 
+void zc_incoming_guest_drop(struct zc_incoming *in)
+{
+    if (in->guest) {
+        zc_synthetic_free(g_steal_pointer(&in->guest));
+        set_guest(in, ZCMIG_GUEST_NONE);
+    }
+}
+
 /* ---------------------------------------------------------------- hand-over */
 
 bool zc_incoming_guest_ready(struct zc_incoming *in)
@@ -116,6 +124,11 @@ bool zc_incoming_guest_ready(struct zc_incoming *in)
     return zc_incoming_answer(in);
 }
 
+bool zc_incoming_expects_manifest_after(const struct zc_incoming *in)
+{
+    return in->peer.session.verify == ZC_VERIFY_AFTER && !zc_incoming_shares_memory(in);
+}
+
 bool zc_incoming_guest_run(struct zc_incoming *in)
 {
     if (zc_incoming_shares_memory(in) && !zc_incoming_unlock_memory(in)) {
@@ -130,7 +143,7 @@ bool zc_incoming_guest_run(struct zc_incoming *in)
     if (zc_incoming_tell(in) < 0) {
         zc_warning("the source went away before it heard that its guest runs here");
     }
-    if (in->peer.session.verify == ZC_VERIFY_AFTER && !zc_incoming_shares_memory(in)) {
+    if (zc_incoming_expects_manifest_after(in)) {
         in->phase = ZC_INCOMING_MANIFEST;
         return true;
     }
@@ -164,7 +177,7 @@ bool zc_incoming_guest_observe(struct zc_incoming *in)
     zc_synthetic_get_timeline(in->guest, &timeline);
     bool known = zc_synthetic_has_clock_of_before(in->guest);
     message.observed.writes = timeline.writes;
-    message.observed.gap_ns = known ? (uint64_t)timeline.gap_ns : 0;
+    message.observed.gap_ns = known ? (uint64_t)timeline.move_ns : 0;
     g_mutex_lock(&in->lock);
     in->live.downtime.observed_ns = (int64_t)message.observed.gap_ns;
     g_mutex_unlock(&in->lock);
@@ -172,7 +185,7 @@ bool zc_incoming_guest_observe(struct zc_incoming *in)
     if (zc_incoming_tell(in) < 0) {
         zc_debug("the source does not wait for what the guest noticed");
     }
-    in->phase = ZC_INCOMING_DONE;
+    in->phase = in->keeps ? ZC_INCOMING_HEARD : ZC_INCOMING_DONE;
     return true;
 }
 

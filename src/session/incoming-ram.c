@@ -39,7 +39,7 @@ static bool open_channels(struct zc_incoming *in, GError **error)
 
     if (in->has_session) {
         wanted.n_channels = in->peer.session.n_channels;
-        wanted.uuid = in->peer.session.uuid;
+        wanted.uuid = in->is_again ? in->token : in->peer.session.uuid;
     } else if (in->options.channels) {
         wanted.n_channels = (int)in->options.channels;
     }
@@ -102,11 +102,20 @@ bool zc_incoming_open_ram(struct zc_incoming *in)
         return zc_incoming_fail(in, error);
     }
     atomic_store(&in->session.total_bytes, zc_ram_bytes(&in->ram));
-    if (!allocate(in, &error) || !open_channels(in, &error) || !start_readers(in, &error)) {
+    if (in->is_again && in->n_blocks_again != in->ram.n_blocks) {
+        zc_error(&error, ZCMIG_ERROR_PROTOCOL, "got %u RAM blocks again, allowed are all %u",
+                 in->n_blocks_again, in->ram.n_blocks);
+        return zc_incoming_fail(in, error);
+    }
+    if ((!in->is_again && !allocate(in, &error)) || !open_channels(in, &error) ||
+        !start_readers(in, &error)) {
         return zc_incoming_fail(in, error);
     }
     in->phase = ZC_INCOMING_RAM;
     zc_session_set_state(&in->session, ZCMIG_STATE_ACTIVE);
+    if (in->is_again) {
+        zc_incoming_reconnected(in);
+    }
     return !zc_incoming_shares_memory(in) || zc_incoming_check_memory(in);
 }
 
@@ -242,6 +251,7 @@ bool zc_incoming_barrier(struct zc_incoming *in)
     int rc = zc_barrier_wait(&in->barrier, &channel);
     in->barrier_ns = zc_clock_now_ns() - begin_ns;
     if (rc == 0) {
+        in->n_barriers++;
         zc_barrier_release(&in->barrier);
         return true;
     }

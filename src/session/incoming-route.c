@@ -115,6 +115,7 @@ bool zc_incoming_digest_memory(struct zc_incoming *in)
     int64_t begin_ns = zc_clock_now_ns();
     GError *error = NULL;
 
+    zc_manifest_free(in->place.arrival); /* of a switchover that was cut */
     in->place.arrival = zc_digest_ram(&in->ram, zc_digest_threads(), &error);
     in->verify_ns += zc_clock_now_ns() - begin_ns;
     return (in->place.arrival && zc_shared_store_check(in->store, &error)) ||

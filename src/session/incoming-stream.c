@@ -100,8 +100,9 @@ static bool expects_manifest(const struct zc_incoming *in)
 }
 
 /* With what arrived; or with nothing, where the digests are for the store only. */
-static void start_verify(struct zc_incoming *in)
+void zc_incoming_start_verify(struct zc_incoming *in)
 {
+    g_array_set_size(in->session.mismatches, 0);
     zc_verify_init(&in->verify, in->options.verify == ZCMIG_VERIFY_OFF ? NULL : in->place.arrival,
                    in->session.mismatches);
 }
@@ -130,7 +131,7 @@ static bool on_eof_of_guest(struct zc_incoming *in)
         return false;
     }
     if (expects_manifest(in)) {
-        start_verify(in);
+        zc_incoming_start_verify(in);
     }
     if (before) {
         in->phase = ZC_INCOMING_MANIFEST;
@@ -148,7 +149,7 @@ static bool on_eof(struct zc_incoming *in)
         return zc_incoming_is_proven(in) ? commit_proven(in) : commit(in) && finish(in);
     }
     in->phase = ZC_INCOMING_MANIFEST;
-    start_verify(in);
+    zc_incoming_start_verify(in);
     if (in->peer.session.verify == ZC_VERIFY_AFTER) {
         zc_incoming_put_shut(in, 0);
         return zc_incoming_answer(in);
@@ -240,6 +241,9 @@ static bool on_extension(struct zc_incoming *in, const struct zc_stream_event *e
     if (!zc_extension_decode(event->command.data, event->command.length, &message, &error)) {
         return zc_incoming_fail(in, error);
     }
+    if (in->awaits_resume && message.type != ZC_EXTENSION_RESUME) {
+        return fail_protocol(in, "got another message than RESUME of the session that was cut");
+    }
     switch (message.type) {
     case ZC_EXTENSION_SESSION:
         return on_session(in, &message);
@@ -266,10 +270,21 @@ static bool on_extension(struct zc_incoming *in, const struct zc_stream_event *e
         break;
     case ZC_EXTENSION_MEMORY:
         return zc_incoming_take_memory(in, &message);
+    case ZC_EXTENSION_KEEP:
+        return zc_incoming_keep(in, &message);
+    case ZC_EXTENSION_RESUME:
+        return zc_incoming_resume(in, &message);
+    case ZC_EXTENSION_HEARD:
+        if (in->phase == ZC_INCOMING_HEARD) {
+            in->phase = ZC_INCOMING_DONE;
+            return true;
+        }
+        break;
     case ZC_EXTENSION_RESULT:
     case ZC_EXTENSION_READY:
     case ZC_EXTENSION_OBSERVED:
     case ZC_EXTENSION_MAPPED:
+    case ZC_EXTENSION_RESUMED:
         break;
     }
     zc_error(&error, ZCMIG_ERROR_PROTOCOL, "got extension message %d, not allowed %s",
@@ -337,11 +352,10 @@ static bool on_configuration(struct zc_incoming *in, const struct zc_stream_even
 
 static bool on_section(struct zc_incoming *in, const struct zc_stream_event *event)
 {
-    GError *error = NULL;
-
     in->section = event->section.type;
     if (event->section.is_ram) {
         in->snapshot.ram_section_id = event->section.id;
+        in->ram_started = true;
         return true;
     }
     if (zc_incoming_is_live(in) && strcmp(event->section.name, ZC_STREAM_GUEST_NAME) == 0) {
@@ -350,10 +364,7 @@ static bool on_section(struct zc_incoming *in, const struct zc_stream_event *eve
     if (in->phase == ZC_INCOMING_TAIL) {
         return zc_incoming_take_devices(in, event) && on_eof(in);
     }
-    zc_error(&error, ZCMIG_ERROR_UNSUPPORTED,
-             "the source sends the state of device '%s' before RAM, which is not supported",
-             event->section.name);
-    return zc_incoming_fail(in, error);
+    return zc_incoming_take_early(in, event);
 }
 
 static bool on_ram_eos(struct zc_incoming *in)
@@ -377,6 +388,9 @@ static bool on_ram_block(struct zc_incoming *in, const struct zc_stream_event *e
 {
     GError *error = NULL;
 
+    if (in->is_again) {
+        return zc_incoming_same_block(in, event);
+    }
     return zc_ram_add(&in->ram, event->block.name, NULL, event->block.used_bytes, &error) >= 0 ||
            zc_incoming_fail(in, error);
 }
@@ -402,8 +416,21 @@ static bool on_description(struct zc_incoming *in)
     return !is_ready || zc_incoming_guest_ready(in);
 }
 
+/* A connection that has not said RESUME is nobody's yet: it can greet, and no more. */
+static bool is_greeting(const struct zc_stream_event *event)
+{
+    return event->type == ZC_STREAM_HEADER || event->type == ZC_STREAM_CONFIGURATION ||
+           (event->type == ZC_STREAM_COMMAND &&
+            (event->command.command == ZC_COMMAND_OPEN_RETURN_PATH ||
+             event->command.command == ZC_COMMAND_PING ||
+             event->command.command == ZC_EXTENSION_COMMAND));
+}
+
 static bool on_event(struct zc_incoming *in, const struct zc_stream_event *event)
 {
+    if (in->awaits_resume && !is_greeting(event)) {
+        return fail_protocol(in, "got something else than RESUME of the session that was cut");
+    }
     switch (event->type) {
     case ZC_STREAM_HEADER:
     case ZC_STREAM_RAM_SIZE:
@@ -451,19 +478,21 @@ static int next_event(struct zc_incoming *in, struct zc_stream_event *event)
     }
 }
 
-bool zc_incoming_receive(struct zc_incoming *in)
+bool zc_incoming_step(struct zc_incoming *in)
 {
     struct zc_stream_event event;
+    int got = next_event(in, &event);
 
+    if (got < 0 || zc_cause_is_set(&in->session.cause)) {
+        return false;
+    }
+    return got > 0 ? on_event(in, &event) : zc_incoming_flush_pages(in) && zc_incoming_more(in);
+}
+
+bool zc_incoming_receive(struct zc_incoming *in)
+{
     while (in->phase != ZC_INCOMING_DONE) {
-        int got = next_event(in, &event);
-        if (got < 0 || zc_cause_is_set(&in->session.cause)) {
-            return false;
-        }
-        if (got == 0 && (!zc_incoming_flush_pages(in) || !zc_incoming_more(in))) {
-            return false;
-        }
-        if (got > 0 && !on_event(in, &event)) {
+        if (!zc_incoming_step(in)) {
             return false;
         }
     }

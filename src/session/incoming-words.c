@@ -20,6 +20,7 @@ static const char *const phase_names[] = {
     [ZC_INCOMING_TAIL] = "after RAM, before its own end",
     [ZC_INCOMING_MANIFEST] = "before the manifest was whole",
     [ZC_INCOMING_READY] = "before the source handed the guest over, so it does not run here",
+    [ZC_INCOMING_HEARD] = "before the source said that it knows that its guest runs here",
     [ZC_INCOMING_DONE] = "after everything",
 };
 
@@ -89,8 +90,7 @@ GError *zc_incoming_peer_error(const struct zc_extension *message)
 
 /* --------------------------------------------------------------- last words */
 
-/* Reads on only for FAIL: the reason why connections broke is often one message behind. */
-static void hear_peer(struct zc_incoming *in)
+void zc_incoming_hear_peer(struct zc_incoming *in)
 {
     zc_deadline deadline = zc_deadline_in(ZC_INCOMING_LAST_WORDS_MS);
     struct zc_stream_event event;
@@ -153,14 +153,33 @@ static void put_reason(struct zc_incoming *in, const GError *cause)
     zc_incoming_put_shut(in, 1);
 }
 
+/*
+ * In shared memory the guest stands still only as long as the source waits for the verdict: when
+ * it gave up and runs on there, what was compared was not the RAM that it sent.
+ */
+static GError *revise_verdict(struct zc_incoming *in, GError *verdict)
+{
+    zc_incoming_hear_peer(in);
+    if (!in->peer_failed) {
+        return verdict;
+    }
+    g_error_free(verdict);
+    atomic_store(&in->session.mismatched_pages, 0);
+    g_array_set_size(in->session.mismatches, 0);
+    return zc_cause_copy(&in->session.cause);
+}
+
 void zc_incoming_last_words(struct zc_incoming *in)
 {
     g_autoptr(GError) cause = zc_cause_copy(&in->session.cause);
 
     if (cause && !in->committed) {
+        if (zc_error_code(cause) == ZCMIG_ERROR_MISMATCH && zc_incoming_shares_memory(in)) {
+            cause = revise_verdict(in, g_steal_pointer(&cause));
+        }
         if (zc_error_code(cause) == ZCMIG_ERROR_DISCONNECTED &&
             atomic_load(&in->session.peer_is_zcmig)) {
-            hear_peer(in);
+            zc_incoming_hear_peer(in);
         }
         put_reason(in, cause);
         if (in->out->len &&

@@ -58,7 +58,7 @@ static uint64_t ram_limit(const struct zc_incoming *in)
                               : available;
 }
 
-static void take_main(struct zc_incoming *in, const uint8_t *first, size_t n_first)
+void zc_incoming_take_main(struct zc_incoming *in, const uint8_t *first, size_t n_first)
 {
     const struct zc_stream_limits limits = { .ram_bytes = ram_limit(in),
                                              .blocks = ZC_BLOCKS_MAX,
@@ -66,7 +66,12 @@ static void take_main(struct zc_incoming *in, const uint8_t *first, size_t n_fir
 
     in->decoder = zc_stream_decoder_new(&limits);
     zc_stall_init(&in->last_words, &zc_net_kernel, -1, ZC_INCOMING_LAST_WORDS_MS);
-    zc_input_init(&in->input, &in->stall, in->main_fd, INPUT_BYTES);
+    in->input.stall = &in->stall;
+    if (in->input.buffer) {
+        zc_input_reopen(&in->input, in->main_fd);
+    } else {
+        zc_input_init(&in->input, &in->stall, in->main_fd, INPUT_BYTES);
+    }
     if (n_first) {
         zc_input_unread(&in->input, first, n_first);
     }
@@ -80,7 +85,7 @@ static bool accept_main(struct zc_incoming *in)
     zc_stall_init(&in->stall, &zc_net_kernel, in->session.cause.wake_fd,
                   in->options.stall_timeout_ms);
     if (in->listen_fd < 0) {
-        take_main(in, NULL, 0);
+        zc_incoming_take_main(in, NULL, 0);
         return true;
     }
     in->acceptor = zc_acceptor_new(in->listen_fd, &in->stall,
@@ -90,7 +95,7 @@ static bool accept_main(struct zc_incoming *in)
     if (in->main_fd < 0) {
         return zc_incoming_fail(in, error);
     }
-    take_main(in, first, sizeof(first));
+    zc_incoming_take_main(in, first, sizeof(first));
     return true;
 }
 
@@ -125,10 +130,16 @@ static bool incoming_run(zcmig_session *session, GError **error)
         zc_watch_start(in->watch, &session->cause);
     }
     ok = ok && zc_incoming_receive(in);
+    while (!ok && zc_incoming_reconnect(in)) {
+        ok = zc_incoming_receive(in);
+    }
 
     if (in->guest) {
         tear_down(in);
+        /* What the guest looks through afterwards is not what it cost to move it. */
+        int64_t moved_cpu_ns = zc_clock_thread_cpu_ns();
         zc_incoming_guest_settle(in);
+        cpu_before_ns += zc_clock_thread_cpu_ns() - moved_cpu_ns;
         ok = zc_session_finish(session, error);
     } else if (ok) {
         /* What is committed has succeeded, whatever happens until the source closes. */
@@ -226,6 +237,11 @@ static bool check_options(const struct zcmig_recv_options *options, GError **err
                         "time to run in ms: got %" G_GINT64_FORMAT ", allowed are 0 to %d",
                         options->run_for_ms, INT32_MAX);
     }
+    if (options->reconnect_ms < 0 || options->reconnect_ms > ZC_SESSION_KEEP_MAX_MS) {
+        return zc_error(error, ZCMIG_ERROR_USAGE,
+                        "time to reconnect in ms: got %" G_GINT64_FORMAT ", allowed are 0 to %d",
+                        options->reconnect_ms, ZC_SESSION_KEEP_MAX_MS);
+    }
     if (options->overwrite && !options->output) {
         return zc_error(error, ZCMIG_ERROR_USAGE, "overwrite: there is no output to replace");
     }
@@ -247,6 +263,11 @@ static bool open_address(struct zc_incoming *in, const struct zcmig_recv_options
         return zc_error(error, ZCMIG_ERROR_USAGE,
                         "channels: got %u, allowed with fd: is 0: it is one connection",
                         options->channels);
+    }
+    if (options->reconnect_ms) {
+        return zc_error(error, ZCMIG_ERROR_USAGE,
+                        "reconnect: got an inherited connection, allowed is an address to listen "
+                        "on");
     }
     in->main_fd = zc_addr_connect(&in->address, ZC_DEADLINE_NEVER, -1, error);
     in->session.address = zc_addr_format(&in->address);
@@ -302,6 +323,7 @@ static void incoming_free(zcmig_session *session)
     zc_stream_decoder_free(in->decoder);
     zc_snapshot_clear(&in->snapshot);
     g_byte_array_unref(in->out);
+    g_byte_array_unref(in->early);
     zc_session_clear(session);
     g_free(in);
 }
@@ -325,6 +347,7 @@ zcmig_session *zcmig_recv_new(const struct zcmig_recv_options *options, GError *
         in->fds[i] = -1;
     }
     in->out = g_byte_array_new();
+    in->early = g_byte_array_new();
     g_mutex_init(&in->lock);
     zc_ram_init(&in->ram);
     zc_snapshot_init(&in->snapshot);

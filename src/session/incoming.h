@@ -42,6 +42,7 @@ enum zc_incoming_phase {
     ZC_INCOMING_TAIL, /* RAM is whole; the end of the stream is missing */
     ZC_INCOMING_MANIFEST,
     ZC_INCOMING_READY, /* a live guest could run: RUN is missing */
+    ZC_INCOMING_HEARD, /* of a kept session: the source has not said that it knows all */
     ZC_INCOMING_DONE,  /* nothing more is needed */
 };
 
@@ -67,6 +68,14 @@ struct zc_incoming {
     enum zc_section_type section;
     bool has_return_path;
     bool has_session;
+    bool keeps;         /* the session outlives its connections */
+    uint8_t secret[16]; /* by which the source is known again */
+    bool awaits_resume; /* on a new connection, which has not said so yet */
+    bool is_again;      /* connections were made anew: RAM is there already */
+    uint32_t n_blocks_again;
+    uint8_t token[16]; /* of the channels then */
+    uint64_t n_barriers;
+    int64_t cut_ns;           /* without connections since */
     struct zc_extension peer; /* its SESSION message */
     bool peer_failed;         /* it said so itself */
     bool has_uuid;            /* that the source told, other than by its channels */
@@ -75,6 +84,8 @@ struct zc_incoming {
     bool said_shut;
     bool committed;
     struct zc_snapshot snapshot; /* what else the guest is */
+    bool ram_started;
+    GByteArray *early; /* sections of device state before RAM is whole */
     struct zc_ram ram;
     struct zc_place place;
     struct zc_pull pull;        /* of the route pull */
@@ -154,6 +165,31 @@ bool zc_incoming_end_ram(struct zc_incoming *in);
 /* Joins the readers that run.  The cause is set, or RAM is whole. */
 void zc_incoming_stop_readers(struct zc_incoming *in);
 
+/* ---- incoming.c */
+
+/* A main connection is there: what reads it.  Its first @n_first bytes were read before. */
+void zc_incoming_take_main(struct zc_incoming *in, const uint8_t *first, size_t n_first);
+
+/* ---- incoming-reconnect.c */
+
+/* KEEP came: says for how long this end does. */
+bool zc_incoming_keep(struct zc_incoming *in, const struct zc_extension *message);
+
+/* RESUME came: is it our source? */
+bool zc_incoming_resume(struct zc_incoming *in, const struct zc_extension *message);
+
+/*
+ * The cause is set.  True: it was a cut, and the source of this session is there again, on a new
+ * main connection.  False: it ends, and the cause says why, if anything went wrong.
+ */
+bool zc_incoming_reconnect(struct zc_incoming *in);
+
+/* A block of a list that comes again. */
+bool zc_incoming_same_block(struct zc_incoming *in, const struct zc_stream_event *event);
+
+/* Connections and threads are there again. */
+void zc_incoming_reconnected(struct zc_incoming *in);
+
 /* ---- incoming-devices.c */
 
 /* The configuration of @event, whose bytes were just taken off the input. */
@@ -161,6 +197,9 @@ void zc_incoming_keep_configuration(struct zc_incoming *in, const struct zc_stre
 
 /* From the FULL section of @event to the description: checked and kept.  The sections are over. */
 bool zc_incoming_take_devices(struct zc_incoming *in, const struct zc_stream_event *event);
+
+/* The FULL section of @event, which comes before RAM is whole: to its footer, kept. */
+bool zc_incoming_take_early(struct zc_incoming *in, const struct zc_stream_event *event);
 
 /* Gives the store what the guest is besides its RAM, before it commits. */
 bool zc_incoming_keep_state(struct zc_incoming *in);
@@ -189,8 +228,14 @@ bool zc_incoming_guest_state(struct zc_incoming *in, const struct zc_stream_even
 /* Tells the source that it could run. */
 bool zc_incoming_guest_ready(struct zc_incoming *in);
 
+/* Whether the manifest comes when the guest runs here. */
+bool zc_incoming_expects_manifest_after(const struct zc_incoming *in);
+
 /* RUN came: the guest is ours. */
 bool zc_incoming_guest_run(struct zc_incoming *in);
+
+/* Forgets a guest that never ran here. */
+void zc_incoming_guest_drop(struct zc_incoming *in);
 
 /* Lets it run for a moment and tells the source what it noticed: the last thing that is said. */
 bool zc_incoming_guest_observe(struct zc_incoming *in);
@@ -215,6 +260,9 @@ int zc_incoming_tell(struct zc_incoming *in);
 void zc_incoming_put_extension(struct zc_incoming *in, const struct zc_extension *message);
 void zc_incoming_put_shut(struct zc_incoming *in, uint32_t value); /* once */
 
+/* Reads on only for FAIL: the reason why connections broke is often one message behind. */
+void zc_incoming_hear_peer(struct zc_incoming *in);
+
 /* The source gives up: its FAIL as an error of ours. */
 GError *zc_incoming_peer_error(const struct zc_extension *message);
 
@@ -225,5 +273,11 @@ void zc_incoming_last_words(struct zc_incoming *in);
 
 /* The whole main stream. */
 bool zc_incoming_receive(struct zc_incoming *in);
+
+/* One item of it, or more bytes for one. */
+bool zc_incoming_step(struct zc_incoming *in);
+
+/* The manifest is compared from its beginning. */
+void zc_incoming_start_verify(struct zc_incoming *in);
 
 #endif

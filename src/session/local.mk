@@ -6,6 +6,7 @@ src_session_libsession_la_SOURCES = \
 	src/session/incoming-guest.c \
 	src/session/incoming-proof.c \
 	src/session/incoming-ram.c \
+	src/session/incoming-reconnect.c \
 	src/session/incoming-route.c \
 	src/session/incoming-stream.c \
 	src/session/incoming-words.c \
@@ -15,6 +16,8 @@ src_session_libsession_la_SOURCES = \
 	src/session/outgoing-snapshot.c \
 	src/session/outgoing-stream.c \
 	src/session/outgoing.c src/session/outgoing.h \
+	src/session/precopy-pages.c \
+	src/session/precopy-reconnect.c \
 	src/session/precopy-switch.c \
 	src/session/precopy.c src/session/precopy.h \
 	src/session/return-path.c src/session/return-path.h \

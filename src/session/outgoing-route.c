@@ -99,6 +99,16 @@ bool zc_outgoing_check_source(const struct zc_outgoing *out, GError **error)
                         "'%s' can be digested, but not sent: let QEMU migrate to zcmig recv",
                         out->source->uri);
     }
+    if (out->options.reconnect_ms && !out->source->live) {
+        return zc_error(error, ZCMIG_ERROR_USAGE,
+                        "reconnect: got '%s', allowed is a live guest: an image is sent anew",
+                        out->source->uri);
+    }
+    if (out->options.reconnect_ms && out->destination.kind >= ZC_ADDR_FD) {
+        return zc_error(error, ZCMIG_ERROR_USAGE,
+                        "reconnect: got an inherited connection or none, allowed is an address to "
+                        "connect to again");
+    }
     if (zc_outgoing_shares_memory(out)) {
         return check_memory(out, error);
     }
@@ -225,7 +235,8 @@ bool zc_outgoing_check_mapped(struct zc_outgoing *out)
     struct zc_extension mapped, own;
     GError *error = NULL;
 
-    if (!zc_return_path_wait_mapped(out->return_path, zc_outgoing_stall_deadline(out), &mapped)) {
+    if (!zc_return_path_wait_extension(out->return_path, ZC_EXTENSION_MAPPED,
+                                       zc_outgoing_stall_deadline(out), &mapped)) {
         return false;
     }
     if (!identify(out, &own, &error)) {

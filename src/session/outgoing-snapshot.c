@@ -52,6 +52,27 @@ bool zc_outgoing_says_flush(const struct zc_outgoing *out)
     return major > 8 || (major == 8 && minor >= 1);
 }
 
+void zc_outgoing_put_early(struct zc_outgoing *out, bool before_ram)
+{
+    const struct zc_snapshot *snapshot = out->source->snapshot;
+
+    if (snapshot && snapshot->early && snapshot->early_before_ram == before_ram) {
+        g_byte_array_append(out->out, g_bytes_get_data(snapshot->early, NULL),
+                            (guint)g_bytes_get_size(snapshot->early));
+    }
+}
+
+bool zc_outgoing_was_never_sent(const struct zc_outgoing *out, const struct zc_range *range)
+{
+    const struct zc_manifest *expected = out->source->expected;
+    bool never = range->known_zero && out->source->snapshot && expected && !out->peer_is_zcmig;
+
+    for (uint64_t i = 0; never && i < range->n_pages; i++) {
+        never = expected->blocks[range->block].digests[range->first_page + i] == ZC_DIGEST_NONE;
+    }
+    return never;
+}
+
 void zc_outgoing_put_tail(struct zc_outgoing *out)
 {
     const struct zc_snapshot *snapshot = out->source->snapshot;

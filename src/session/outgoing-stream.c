@@ -74,16 +74,17 @@ void zc_outgoing_put_ping(struct zc_outgoing *out, uint32_t value)
     zc_stream_put_command(out->out, ZC_COMMAND_PING, &value, sizeof(value));
 }
 
-bool zc_outgoing_greet(struct zc_outgoing *out)
+bool zc_outgoing_hello(struct zc_outgoing *out)
 {
     zc_stream_put_header(out->out);
     zc_outgoing_put_configuration(out);
     zc_stream_put_command(out->out, ZC_COMMAND_OPEN_RETURN_PATH, NULL, 0);
     zc_outgoing_put_ping(out, ZC_HELLO_PING | ZC_EXTENSION_VERSION);
     zc_outgoing_put_ping(out, 1);
-    if (!zc_outgoing_flush(out) || !zc_return_path_wait_hello(
-                                out->return_path, zc_deadline_in(out->options.connect_timeout_ms),
-                                &out->peer_is_zcmig)) {
+    if (!zc_outgoing_flush(out) ||
+        !zc_return_path_wait_hello(out->return_path,
+                                   zc_deadline_in(out->options.connect_timeout_ms),
+                                   &out->peer_is_zcmig)) {
         return false;
     }
     atomic_store(&out->session.peer_is_zcmig, out->peer_is_zcmig);
@@ -102,11 +103,43 @@ bool zc_outgoing_greet(struct zc_outgoing *out)
         zc_outgoing_fail(out, error);
         return false;
     }
+    return true;
+}
+
+/* Whether the destination keeps the session as well. */
+static bool agree_to_keep(struct zc_outgoing *out)
+{
+    struct zc_extension keep = { .type = ZC_EXTENSION_KEEP };
+    struct zc_extension answer;
+
+    keep.keep.seconds = (uint32_t)((out->options.reconnect_ms + 999) / 1000);
+    memcpy(keep.keep.secret, out->secret, sizeof(out->secret));
+    zc_outgoing_put_extension(out, &keep);
+    if (!zc_outgoing_flush(out) ||
+        !zc_return_path_wait_extension(out->return_path, ZC_EXTENSION_KEEP,
+                                       zc_outgoing_stall_deadline(out), &answer)) {
+        return false;
+    }
+    out->keeps = answer.keep.seconds > 0;
+    if (!out->keeps) {
+        zc_warning("the destination runs without --reconnect: a cut connection ends the migration");
+    } else if (answer.keep.seconds < keep.keep.seconds) {
+        zc_warning("a cut is survived for %u s: the destination waits no longer",
+                   answer.keep.seconds);
+    }
+    return true;
+}
+
+bool zc_outgoing_greet(struct zc_outgoing *out)
+{
+    if (!zc_outgoing_hello(out)) {
+        return false;
+    }
     if (!out->peer_is_zcmig) {
         zc_warning("the destination is not zcmig: what arrives there will not be verified");
         return true;
     }
-    return zc_outgoing_put_session(out);
+    return zc_outgoing_put_session(out) && (!out->options.reconnect_ms || agree_to_keep(out));
 }
 
 /* Ends the iteration on all channels. */
@@ -136,6 +169,7 @@ bool zc_outgoing_start_ram(struct zc_outgoing *out)
 {
     const struct zc_ram *ram = &out->source->ram;
 
+    zc_outgoing_put_early(out, true);
     zc_stream_put_section_start(out->out, zc_outgoing_ram_section_id(out), "ram", 0, RAM_VERSION);
     zc_stream_put_ram_size(out->out, zc_ram_bytes(ram));
     for (uint32_t i = 0; i < ram->n_blocks; i++) {
@@ -146,6 +180,7 @@ bool zc_outgoing_start_ram(struct zc_outgoing *out)
     }
     zc_stream_put_ram_eos(out->out);
     zc_stream_put_section_footer(out->out, zc_outgoing_ram_section_id(out));
+    zc_outgoing_put_early(out, false);
     return zc_outgoing_flush(out);
 }
 
@@ -155,7 +190,7 @@ static bool put_range(const struct zc_range *range, void *data)
 {
     struct zc_outgoing *out = data;
 
-    return zc_sender_put(out->sender, range);
+    return zc_outgoing_was_never_sent(out, range) || zc_sender_put(out->sender, range);
 }
 
 static bool send_plain(const struct zc_range *range, void *data)
@@ -164,6 +199,9 @@ static bool send_plain(const struct zc_range *range, void *data)
     uint32_t n_normal = 0, n_zero = 0;
     GError *error = NULL;
 
+    if (zc_outgoing_was_never_sent(out, range)) {
+        return true;
+    }
     if (out->source->ops->will_need) {
         out->source->ops->will_need(out->source, range);
     }
@@ -299,7 +337,8 @@ bool zc_outgoing_hear_result(struct zc_outgoing *out)
 {
     struct zc_extension result;
 
-    if (!zc_return_path_wait_result(out->return_path, zc_outgoing_stall_deadline(out), &result)) {
+    if (!zc_return_path_wait_extension(out->return_path, ZC_EXTENSION_RESULT,
+                                       zc_outgoing_stall_deadline(out), &result)) {
         return false;
     }
     take_result(out, &result);

@@ -10,10 +10,13 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
 
 #include "base/error.h"
 #include "base/fd.h"
 #include "net/io.h"
+#include "session/guest-check.h"
 #include "session/outgoing.h"
 #include "session/precopy.h"
 #include "wire/multifd.h"
@@ -27,13 +30,13 @@ void zc_outgoing_fail(struct zc_outgoing *out, GError *error)
 
 /* -------------------------------------------------------------- connecting */
 
-static bool send_init(struct zc_outgoing *out, unsigned int channel)
+static bool send_init(struct zc_outgoing *out, unsigned int channel, const uint8_t *uuid)
 {
     struct zc_multifd_init init = { .channel = (uint8_t)channel };
     uint8_t bytes[ZC_MULTIFD_INIT_BYTES];
     GError *error = NULL;
 
-    memcpy(init.uuid, out->uuid, sizeof(out->uuid));
+    memcpy(init.uuid, uuid, sizeof(init.uuid));
     zc_multifd_init_encode(&init, bytes);
     int ret = zc_io_write_all(out->fds[channel], bytes, sizeof(bytes),
                               zc_outgoing_stall_deadline(out), out->session.cause.wake_fd);
@@ -44,31 +47,60 @@ static bool send_init(struct zc_outgoing *out, unsigned int channel)
     return ret == 0;
 }
 
-/* Main first, as QEMU does: before 8.0 the first connection is the main one by that alone. */
-static bool connect_all(struct zc_outgoing *out)
+bool zc_outgoing_connect_main(struct zc_outgoing *out, zc_deadline deadline)
 {
-    zc_deadline deadline = zc_deadline_in(out->options.connect_timeout_ms);
-    int wake_fd = out->session.cause.wake_fd;
     GError *error = NULL;
 
-    out->main_fd = zc_addr_connect(&out->destination, deadline, wake_fd, &error);
-    for (unsigned int i = 0; !error && i < out->options.channels; i++) {
-        out->fds[i] = zc_addr_connect(&out->destination, deadline, wake_fd, &error);
-        if (!error && !send_init(out, i)) {
-            return false;
-        }
-    }
-    if (!error) {
-        out->return_path = zc_return_path_start(out->main_fd, &out->session.cause, &error);
-    }
-    if (error) {
+    out->main_fd = zc_addr_connect(&out->destination, deadline, out->session.cause.wake_fd, &error);
+    if (out->main_fd < 0) {
         zc_outgoing_fail(out, error);
         return false;
     }
     return true;
 }
 
-static bool start_sending(struct zc_outgoing *out)
+bool zc_outgoing_connect_channels(struct zc_outgoing *out, const uint8_t uuid[static 16],
+                                  zc_deadline deadline)
+{
+    GError *error = NULL;
+
+    for (unsigned int i = 0; i < out->options.channels; i++) {
+        out->fds[i] =
+            zc_addr_connect(&out->destination, deadline, out->session.cause.wake_fd, &error);
+        if (out->fds[i] < 0) {
+            zc_outgoing_fail(out, error);
+            return false;
+        }
+        if (!send_init(out, i, uuid)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool zc_outgoing_start_listening(struct zc_outgoing *out)
+{
+    GError *error = NULL;
+
+    out->return_path = zc_return_path_start(out->main_fd, &out->session.cause, &error);
+    if (!out->return_path) {
+        zc_outgoing_fail(out, error);
+        return false;
+    }
+    return true;
+}
+
+/* Main first, as QEMU does: before 8.0 the first connection is the main one by that alone. */
+static bool connect_all(struct zc_outgoing *out)
+{
+    zc_deadline deadline = zc_deadline_in(out->options.connect_timeout_ms);
+
+    return zc_outgoing_connect_main(out, deadline) &&
+           zc_outgoing_connect_channels(out, out->uuid, deadline) &&
+           zc_outgoing_start_listening(out);
+}
+
+bool zc_outgoing_start_sending(struct zc_outgoing *out)
 {
     GError *error = NULL;
     struct zc_sender *sender = NULL;
@@ -123,81 +155,7 @@ static bool start_sending(struct zc_outgoing *out)
     return true;
 }
 
-/* ------------------------------------------------------------------ ending */
-
-/* Joins every thread and closes every connection. */
-static void tear_down(struct zc_outgoing *out, int64_t own_cpu_ns)
-{
-    g_autoptr(GError) cause = zc_cause_copy(&out->session.cause);
-    GError *reason = NULL;
-    int64_t cpu_ns = own_cpu_ns;
-
-    if (out->sender) {
-        cpu_ns += zc_sender_stop(out->sender);
-    }
-    if (cause && out->return_path) {
-        reason = zc_outgoing_last_words(out, cause);
-    }
-    cpu_ns += zc_return_path_stop(out->return_path);
-    if (reason && out->live.guest == ZCMIG_GUEST_IN_DOUBT) {
-        g_clear_error(&reason); /* it came too late to take the guest back */
-    }
-    if (reason) {
-        zc_cause_replace(&out->session.cause, reason);
-    }
-    zc_outgoing_end_route(out);
-    for (unsigned int i = 0; i < out->options.channels; i++) {
-        zc_fd_clear(&out->fds[i]);
-    }
-    zc_fd_clear(&out->main_fd);
-    atomic_store(&out->session.cpu_ns, cpu_ns);
-}
-
-static bool run_null(struct zc_outgoing *out)
-{
-    zc_session_set_state(&out->session, ZCMIG_STATE_ACTIVE);
-    if (!start_sending(out) || !zc_outgoing_send_pages(out) || !zc_sender_sync(out->sender)) {
-        return false;
-    }
-    atomic_store(&out->session.transferred_ns, zc_clock_now_ns());
-    return true;
-}
-
-static bool run_connected(struct zc_outgoing *out)
-{
-    if (!connect_all(out) || !zc_outgoing_greet(out) || !start_sending(out)) {
-        return false;
-    }
-    zc_session_set_state(&out->session, ZCMIG_STATE_ACTIVE);
-    if (out->source->live) {
-        return zc_precopy_run(out);
-    }
-    return zc_outgoing_start_ram(out) && zc_outgoing_send_pages(out) && zc_outgoing_end_ram(out) &&
-           zc_outgoing_conclude(out);
-}
-
-static bool outgoing_run(zcmig_session *session, GError **error)
-{
-    struct zc_outgoing *out = (struct zc_outgoing *)session;
-    int64_t cpu_before_ns = zc_clock_thread_cpu_ns();
-    GError *source_error = NULL;
-
-    if (out->destination.kind == ZC_ADDR_NULL) {
-        run_null(out);
-    } else {
-        run_connected(out);
-    }
-    if (!out->source->ops->check(out->source, &source_error)) {
-        zc_outgoing_fail(out, source_error);
-    }
-    tear_down(out, zc_clock_thread_cpu_ns() - cpu_before_ns);
-    if (out->source->live) {
-        zc_precopy_settle(out);
-    }
-    return zc_session_finish(session, error);
-}
-
-/* -------------------------------------------------------------- statistics */
+/* ----------------------------------------------------------------- figures */
 
 static void fill_channel(struct zcmig_channel_stats *stats, unsigned int id,
                          const struct zc_sender_counters *sender)
@@ -242,6 +200,176 @@ static void fill_channel(struct zcmig_channel_stats *stats, unsigned int id,
     };
 }
 
+/* Adds what a channel did before to what it has done since. */
+static void add_past(struct zcmig_channel_stats *stats, const struct zcmig_channel_stats *past)
+{
+    stats->packets += past->packets;
+    stats->wire_bytes += past->wire_bytes;
+    stats->zerocopy_calls += past->zerocopy_calls;
+    stats->zerocopy_bytes += past->zerocopy_bytes;
+    stats->completed += past->completed;
+    stats->notes += past->notes;
+    stats->copied_min += past->copied_min;
+    stats->copied_max += past->copied_max;
+    stats->copy_calls += past->copy_calls;
+    stats->copy_bytes += past->copy_bytes;
+    stats->enobufs_optmem += past->enobufs_optmem;
+    stats->enobufs_memlock += past->enobufs_memlock;
+    stats->packets_split += past->packets_split;
+    stats->packets_by_copy += past->packets_by_copy;
+    stats->drains += past->drains;
+    stats->drain_ns += past->drain_ns;
+    stats->wait_ns += past->wait_ns;
+    stats->in_flight_bytes_max = MAX(stats->in_flight_bytes_max, past->in_flight_bytes_max);
+    stats->splice_calls += past->splice_calls;
+    stats->splice_bytes += past->splice_bytes;
+}
+
+/* ------------------------------------------------------------------ ending */
+
+static void close_all(struct zc_outgoing *out)
+{
+    for (unsigned int i = 0; i < out->options.channels; i++) {
+        zc_fd_clear(&out->fds[i]);
+    }
+    zc_fd_clear(&out->main_fd);
+}
+
+/* What its channels did goes into the figures of the past. */
+static void free_sender(struct zc_outgoing *out)
+{
+    struct zc_sender *sender = out->sender;
+
+    if (!sender) {
+        return;
+    }
+    out->past_cpu_ns += zc_sender_stop(sender);
+    g_mutex_lock(&out->lock);
+    for (unsigned int i = 0; i < out->options.channels; i++) {
+        struct zc_sender_counters counters;
+        struct zcmig_channel_stats stats;
+        zc_sender_get_counters(sender, i, &counters);
+        fill_channel(&stats, i, &counters);
+        add_past(&out->past[i], &stats);
+        out->past_normal += counters.normal_pages;
+        out->past_zero += counters.zero_pages;
+    }
+    out->sender = NULL;
+    g_mutex_unlock(&out->lock);
+    zc_sender_free(sender);
+}
+
+GError *zc_outgoing_close_links(struct zc_outgoing *out)
+{
+    GError *reason = NULL;
+
+    free_sender(out);
+    for (unsigned int i = 0; i < out->options.channels; i++) {
+        zc_fd_reset(&out->fds[i]);
+    }
+    if (out->return_path) {
+        /* It may have said why: that is behind what it said before, and before it closes. */
+        shutdown(out->main_fd, SHUT_WR);
+        reason = zc_return_path_linger(out->return_path, zc_deadline_in(ZC_OUTGOING_LAST_WORDS_MS));
+        out->past_cpu_ns += zc_return_path_stop(g_steal_pointer(&out->return_path));
+    }
+    zc_fd_clear(&out->main_fd);
+    g_byte_array_set_size(out->out, 0);
+    return reason;
+}
+
+/* Joins every thread and closes every connection. */
+static void tear_down(struct zc_outgoing *out, int64_t own_cpu_ns)
+{
+    g_autoptr(GError) cause = zc_cause_copy(&out->session.cause);
+    GError *reason = NULL;
+    int64_t cpu_ns = own_cpu_ns + out->past_cpu_ns;
+
+    if (out->sender) {
+        cpu_ns += zc_sender_stop(out->sender);
+    }
+    if (cause && out->return_path) {
+        reason = zc_outgoing_last_words(out, cause);
+    }
+    cpu_ns += zc_return_path_stop(out->return_path);
+    if (reason && out->live.guest == ZCMIG_GUEST_IN_DOUBT) {
+        g_clear_error(&reason); /* it came too late to take the guest back */
+    }
+    if (reason) {
+        zc_cause_replace(&out->session.cause, reason);
+    }
+    zc_outgoing_end_route(out);
+    close_all(out);
+    atomic_store(&out->session.cpu_ns, cpu_ns);
+}
+
+static bool run_null(struct zc_outgoing *out)
+{
+    zc_session_set_state(&out->session, ZCMIG_STATE_ACTIVE);
+    if (!zc_outgoing_start_sending(out) || !zc_outgoing_send_pages(out) ||
+        !zc_sender_sync(out->sender)) {
+        return false;
+    }
+    atomic_store(&out->session.transferred_ns, zc_clock_now_ns());
+    return true;
+}
+
+static bool run_connected(struct zc_outgoing *out)
+{
+    if (!connect_all(out) || !zc_outgoing_greet(out) || !zc_outgoing_start_sending(out)) {
+        return false;
+    }
+    zc_session_set_state(&out->session, ZCMIG_STATE_ACTIVE);
+    if (out->source->live) {
+        return zc_precopy_run(out);
+    }
+    return zc_outgoing_start_ram(out) && zc_outgoing_send_pages(out) && zc_outgoing_end_ram(out) &&
+           zc_outgoing_conclude(out);
+}
+
+static bool outgoing_run(zcmig_session *session, GError **error)
+{
+    struct zc_outgoing *out = (struct zc_outgoing *)session;
+    int64_t cpu_before_ns = zc_clock_thread_cpu_ns();
+    GError *source_error = NULL;
+
+    if (out->destination.kind == ZC_ADDR_NULL) {
+        run_null(out);
+    } else {
+        run_connected(out);
+    }
+    if (!out->source->ops->check(out->source, &source_error)) {
+        zc_outgoing_fail(out, source_error);
+    }
+    tear_down(out, zc_clock_thread_cpu_ns() - cpu_before_ns);
+    if (out->source->live) {
+        zc_precopy_settle(out);
+    }
+    return zc_session_finish(session, error);
+}
+
+/* -------------------------------------------------------------- statistics */
+
+/* With lock held. */
+static void add_channels_of_the_past(struct zc_outgoing *out, struct zcmig_stats *stats)
+{
+    for (unsigned int i = 0; i < out->options.channels; i++) {
+        if (!out->sender) {
+            stats->channels[i] = (struct zcmig_channel_stats){
+                .id = i,
+                .zerocopy_state = "not-asked",
+                .zerocopy_reason = "",
+                .engine = "none",
+                .engine_reason = "",
+            };
+        }
+        add_past(&stats->channels[i], &out->past[i]);
+    }
+    stats->n_channels = out->options.channels;
+    stats->normal_pages += out->past_normal;
+    stats->zero_pages += out->past_zero;
+}
+
 static void outgoing_get_stats(zcmig_session *session, struct zcmig_stats *stats)
 {
     struct zc_outgoing *out = (struct zc_outgoing *)session;
@@ -263,9 +391,18 @@ static void outgoing_get_stats(zcmig_session *session, struct zcmig_stats *stats
         stats->n_channels = i + 1;
         stats->normal_pages += counters.normal_pages;
         stats->zero_pages += counters.zero_pages;
-        stats->wire_bytes += counters.channel.wire_bytes;
+    }
+    if (out->live.reconnects || out->past_normal + out->past_zero) {
+        add_channels_of_the_past(out, stats);
+    }
+    for (unsigned int i = 0; i < stats->n_channels; i++) {
+        stats->wire_bytes += stats->channels[i].wire_bytes;
     }
     stats->live = out->live;
+    struct zc_synthetic *guest = zc_synthetic_from_source(out->source);
+    if (guest) {
+        zc_guest_get_latency(guest, &stats->live);
+    }
     if (out->source->live) {
         uint64_t done = stats->normal_pages + stats->zero_pages - out->pages_before;
         stats->live.remaining_bytes =
@@ -324,6 +461,8 @@ static bool take_options(struct zc_outgoing *out, const struct zcmig_send_option
         !check_range("downtime limit in ms", options->downtime_limit_ms, 0, 3600000, error) ||
         !check_range("timeout in ms", options->timeout_ms, 0, INT32_MAX, error) ||
         !check_range("time to run in ms", options->run_for_ms, 0, INT32_MAX, error) ||
+        !check_range("time to reconnect in ms", options->reconnect_ms, 0, ZC_SESSION_KEEP_MAX_MS,
+                     error) ||
         !zc_outgoing_check_route(out, error) ||
         !zc_session_parse_uuid(options->uuid, out->uuid, error)) {
         return false;
@@ -392,6 +531,11 @@ zcmig_session *zcmig_send_new(const struct zcmig_send_options *options, GError *
     if (out->source->snapshot && !options->uuid) {
         /* Channels of a QEMU's guest name the guest: all zeros where it has no UUID. */
         memcpy(out->uuid, out->source->snapshot->uuid, sizeof(out->uuid));
+    }
+    if (getrandom(out->secret, sizeof(out->secret), 0) != sizeof(out->secret)) {
+        zc_error_errno(error, ZCMIG_ERROR_FAILED, errno, "no random numbers");
+        outgoing_free(&out->session);
+        return NULL;
     }
     zc_budget_init(&out->budget);
     zc_pace_init(&out->pace, options->max_bandwidth);

@@ -38,7 +38,11 @@ struct zc_outgoing {
     struct zc_bitmap
         *zeros; /* one a block: of channels to a QEMU; NULL: zero pages go in packets */
     bool peer_is_zcmig;
-    bool has_ptracer; /* of the route pull: the destination was named to Yama */
+    bool has_ptracer;    /* of the route pull: the destination was named to Yama */
+    bool keeps;          /* so does the destination: the session outlives its connections */
+    uint8_t secret[16];  /* by which the destination knows us again */
+    uint64_t n_barriers; /* that the destination is known to have passed */
+    int64_t past_cpu_ns; /* of threads that were joined before the end */
     /* atomic; writer: the caller's thread */
     _Atomic uint64_t main_bytes;
     _Atomic uint64_t plain_normal;
@@ -48,8 +52,12 @@ struct zc_outgoing {
     struct zc_sender *sender;
     struct zc_channel *plain_channel;
     struct zcmig_live_stats live; /* writer: the caller's thread */
-    uint64_t iteration_pages;     /* of the iteration that runs, to be sent */
-    uint64_t pages_before;        /* sent when it began */
+    /* of channels that were cut: added to those that are there */
+    struct zcmig_channel_stats past[ZCMIG_CHANNELS_MAX];
+    uint64_t past_normal;
+    uint64_t past_zero;
+    uint64_t iteration_pages; /* of the iteration that runs, to be sent */
+    uint64_t pages_before;    /* sent when it began */
 };
 
 /* Makes @error the session's, unless it has one. */
@@ -60,8 +68,29 @@ static inline zc_deadline zc_outgoing_stall_deadline(const struct zc_outgoing *o
     return zc_deadline_in(out->options.stall_timeout_ms);
 }
 
+/* ---- outgoing.c: connections and threads.  False: reported */
+
+bool zc_outgoing_connect_main(struct zc_outgoing *out, zc_deadline deadline);
+bool zc_outgoing_connect_channels(struct zc_outgoing *out, const uint8_t uuid[static 16],
+                                  zc_deadline deadline);
+bool zc_outgoing_start_listening(struct zc_outgoing *out); /* to what main says back */
+bool zc_outgoing_start_sending(struct zc_outgoing *out);
+/*
+ * The cause is set: joins all threads and closes all connections, so that they can be made anew.
+ * Returns the destination's own reason, if it said one, or NULL.
+ */
+GError *zc_outgoing_close_links(struct zc_outgoing *out);
+/* Pages that were put on channels which are no more. */
+static inline uint64_t zc_outgoing_past_pages(const struct zc_outgoing *out)
+{
+    return out->past_normal + out->past_zero;
+}
+
+/* ---- outgoing-stream.c */
+
 /* The parts of the stream, in their order.  False: reported. */
 bool zc_outgoing_greet(struct zc_outgoing *out);     /* header to SESSION: who is it there? */
+bool zc_outgoing_hello(struct zc_outgoing *out);     /* the same without SESSION */
 bool zc_outgoing_start_ram(struct zc_outgoing *out); /* the list of blocks */
 bool zc_outgoing_send_pages(struct zc_outgoing *out);
 bool zc_outgoing_check_pages(struct zc_outgoing *out); /* read as they were stored? */
@@ -86,6 +115,13 @@ uint32_t zc_outgoing_ram_section_id(const struct zc_outgoing *out);
 
 /* Whether the flush record is known: not by QEMU before 8.1, nor with machine types before it. */
 bool zc_outgoing_says_flush(const struct zc_outgoing *out);
+
+/* The device sections that come before RAM is whole, if this is their place. */
+void zc_outgoing_put_early(struct zc_outgoing *out, bool before_ram);
+
+/* Whether these pages never came to the snapshot either (memory that is not plugged in): a QEMU is
+ * not sent them. */
+bool zc_outgoing_was_never_sent(const struct zc_outgoing *out, const struct zc_range *range);
 
 /* The device sections, EOF and the description. */
 void zc_outgoing_put_tail(struct zc_outgoing *out);

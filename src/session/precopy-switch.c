@@ -113,6 +113,7 @@ static bool verify_before(struct zc_precopy *precopy, int64_t *took_ns_out)
     if (out->options.verify != ZCMIG_VERIFY_BEFORE) {
         return true;
     }
+    zc_manifest_free(out->manifest); /* of a switchover that was cut */
     out->manifest = zc_digest_source(precopy->source, zc_digest_threads(), &error);
     if (!out->manifest) {
         zc_outgoing_fail(out, error);
@@ -129,10 +130,13 @@ static bool verify_before(struct zc_precopy *precopy, int64_t *took_ns_out)
 
 static void report_doubt(struct zc_outgoing *out)
 {
+    static const char text[] = "the destination was told to run the guest and did not answer: it "
+                               "may run there, so it stays paused here";
+
+    /* There is none yet when it just is silent. */
+    zc_outgoing_fail(out, g_error_new_literal(ZCMIG_ERROR, ZCMIG_ERROR_DISCONNECTED, text));
     zc_cause_replace(&out->session.cause,
-                     g_error_new(ZCMIG_ERROR, ZCMIG_ERROR_DISCONNECTED,
-                                 "the destination was told to run the guest and did not answer: "
-                                 "it may run there, so it stays paused here"));
+                     g_error_new_literal(ZCMIG_ERROR, ZCMIG_ERROR_DISCONNECTED, text));
 }
 
 /* When the destination said that it runs the guest; 0: reported. */
@@ -151,7 +155,6 @@ static int64_t hand_over(struct zc_precopy *precopy)
         zc_return_path_wait_handed(out->return_path, zc_outgoing_stall_deadline(out), &shut_ns)) {
     case ZC_HANDED_OVER:
         zc_precopy_set_guest(precopy, ZCMIG_GUEST_GONE);
-        atomic_store(&out->session.transferred_ns, shut_ns);
         return shut_ns;
     case ZC_HANDED_REFUSED: {
         GError *reason =
@@ -177,8 +180,15 @@ static void share_out(struct zcmig_downtime *downtime, int64_t wait_ns, int64_t 
     downtime->device_state_ns = wait_ns - downtime->barrier_ns;
 }
 
-static void publish(struct zc_outgoing *out, const struct zcmig_downtime *downtime)
+void zc_precopy_finish_downtime(struct zc_precopy *precopy, int64_t shut_ns)
 {
+    struct zc_outgoing *out = precopy->out;
+    struct zcmig_downtime *downtime = &precopy->downtime;
+
+    shut_ns = MAX(shut_ns, precopy->ready_ns);
+    downtime->resume_ns = shut_ns - precopy->ready_ns;
+    downtime->actual_ns = shut_ns - precopy->paused_ns;
+    atomic_store(&out->session.transferred_ns, shut_ns);
     g_mutex_lock(&out->lock);
     out->live.downtime = *downtime;
     g_mutex_unlock(&out->lock);
@@ -187,10 +197,12 @@ static void publish(struct zc_outgoing *out, const struct zcmig_downtime *downti
 bool zc_precopy_switch_over(struct zc_precopy *precopy)
 {
     struct zc_outgoing *out = precopy->out;
-    struct zcmig_downtime downtime = { .estimate_ns = precopy->converge.estimate_ns };
+    struct zcmig_downtime *downtime = &precopy->downtime;
     struct zc_extension ready;
-    int64_t begin_ns = zc_clock_now_ns(), verify_ns;
+    int64_t verify_ns;
 
+    *downtime = (struct zcmig_downtime){ .estimate_ns = precopy->converge.estimate_ns };
+    precopy->paused_ns = zc_clock_now_ns();
     if (!stop(precopy)) {
         return false;
     }
@@ -199,29 +211,27 @@ bool zc_precopy_switch_over(struct zc_precopy *precopy)
         return false;
     }
     int64_t harvested_ns = zc_clock_now_ns();
-    if (!send_last_pages(precopy, &downtime.drain_ns)) {
+    if (!send_last_pages(precopy, &downtime->drain_ns)) {
         return false;
     }
     int64_t sent_ns = zc_clock_now_ns();
     if (!send_state(precopy) || !verify_before(precopy, &verify_ns)) {
         return false;
     }
-    int64_t ready_ns =
-        zc_return_path_wait_ready(out->return_path, zc_outgoing_stall_deadline(out), &ready);
-    if (!ready_ns) {
+    precopy->ready_ns = zc_return_path_wait_extension(out->return_path, ZC_EXTENSION_READY,
+                                                      zc_outgoing_stall_deadline(out), &ready);
+    if (!precopy->ready_ns) {
         return false;
     }
+    downtime->stop_ns = stopped_ns - precopy->paused_ns;
+    downtime->last_harvest_ns = harvested_ns - stopped_ns;
+    downtime->drain_ns = MIN(downtime->drain_ns, sent_ns - harvested_ns);
+    downtime->last_send_ns = sent_ns - harvested_ns - downtime->drain_ns;
+    share_out(downtime, precopy->ready_ns - sent_ns, verify_ns, &ready);
     int64_t shut_ns = hand_over(precopy);
     if (!shut_ns) {
         return false;
     }
-    downtime.actual_ns = shut_ns - begin_ns;
-    downtime.stop_ns = stopped_ns - begin_ns;
-    downtime.last_harvest_ns = harvested_ns - stopped_ns;
-    downtime.drain_ns = MIN(downtime.drain_ns, sent_ns - harvested_ns);
-    downtime.last_send_ns = sent_ns - harvested_ns - downtime.drain_ns;
-    share_out(&downtime, ready_ns - sent_ns, verify_ns, &ready);
-    downtime.resume_ns = shut_ns - ready_ns;
-    publish(out, &downtime);
+    zc_precopy_finish_downtime(precopy, shut_ns);
     return true;
 }

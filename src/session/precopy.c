@@ -21,12 +21,15 @@
 #include "session/precopy.h"
 #include "wire/stream.h"
 
-#define PING_FIRST 16u         /* none of the hello's */
-#define PINGS 3u               /* that measure a round trip */
-#define ROUND_TRIPS 3          /* of a switchover: barrier, device state, commit */
-#define WAIT_MS 100            /* before looking again at a guest that writes nothing */
-#define RANGE_PAGES (1u << 14) /* 64 MiB: the timeout is looked at so often */
-#define SAMPLE_PAGES 1024u     /* that tell how fast this host digests */
+#define PING_FIRST 16u     /* none of the hello's */
+#define PINGS 3u           /* that measure a round trip */
+#define ROUND_TRIPS 3      /* of a switchover: barrier, device state, commit */
+#define WAIT_MS 100        /* before looking again at a guest that writes nothing */
+#define SAMPLE_PAGES 1024u /* that tell how fast this host digests */
+/* A cut costs the pages of two chunks at most, beside those that the guest wrote meanwhile. */
+#define CHUNKS 16u
+#define CHUNK_PAGES_MIN 256u
+#define CHUNK_PAGES_MAX (1u << 14) /* 64 MiB */
 
 /* --------------------------------------------------------------- statistics */
 
@@ -64,6 +67,7 @@ static struct carried add_up(struct zc_outgoing *out)
         sum.normal_pages += counters.normal_pages;
         sum.pages += counters.normal_pages + counters.zero_pages;
     }
+    sum.pages += zc_outgoing_past_pages(out);
     return sum;
 }
 
@@ -94,7 +98,7 @@ static void publish_end(struct zc_precopy *precopy)
 
 /* --------------------------------------------------------------- iterations */
 
-static bool give_up(struct zc_precopy *precopy, const char *what)
+bool zc_precopy_give_up(struct zc_precopy *precopy, const char *what)
 {
     g_autofree char *numbers = zc_converge_explain(&precopy->converge, zc_clock_now_ns());
     GError *error = NULL;
@@ -102,55 +106,8 @@ static bool give_up(struct zc_precopy *precopy, const char *what)
     zc_error(&error, ZCMIG_ERROR_TIMEOUT, "%s, so the guest stays at the source: %s", what,
              numbers);
     zc_outgoing_fail(precopy->out, error);
+    precopy->gave_up = true;
     return false;
-}
-
-/* Whether the time for all of it is over, and nothing but giving up follows. */
-static bool is_late(const struct zc_precopy *precopy)
-{
-    const struct zc_converge_options *options = &precopy->converge.options;
-
-    return options->timeout_ns && !options->force &&
-           zc_clock_now_ns() - precopy->converge.start_ns >= options->timeout_ns;
-}
-
-static bool put_range(const struct zc_range *range, void *data)
-{
-    struct zc_precopy *precopy = data;
-
-    if (is_late(precopy)) {
-        return give_up(precopy, "the time is over");
-    }
-    return zc_sender_put(precopy->out->sender, range);
-}
-
-/* The guest stands still: there is no time to be over any more. */
-static bool put_range_of_paused(const struct zc_range *range, void *data)
-{
-    struct zc_precopy *precopy = data;
-
-    return zc_sender_put(precopy->out->sender, range);
-}
-
-bool zc_precopy_put_pages(struct zc_precopy *precopy, bool all)
-{
-    bool paused = precopy->out->live.guest == ZCMIG_GUEST_PAUSED;
-    zc_iterate_fn put = paused ? put_range_of_paused : put_range;
-
-    return all ? zc_iterate_all(precopy->source, RANGE_PAGES, put, precopy)
-               : zc_harvest_give(&precopy->harvest, put, precopy);
-}
-
-/* A PING, and what is before it in out->out; its PONG.  When it came; 0: reported. */
-static int64_t round_trip(struct zc_precopy *precopy)
-{
-    struct zc_outgoing *out = precopy->out;
-
-    zc_return_path_expect_pong(out->return_path, precopy->ping);
-    zc_outgoing_put_ping(out, precopy->ping++);
-    return zc_outgoing_flush(out)
-               ? zc_return_path_wait_pong(out->return_path, zc_outgoing_stall_deadline(out))
-               : 0;
 }
 
 static bool send_iteration(struct zc_precopy *precopy, bool all)
@@ -165,11 +122,15 @@ static bool send_iteration(struct zc_precopy *precopy, bool all)
     if (!zc_precopy_put_pages(precopy, all) || !zc_outgoing_sync_channels(out)) {
         return false;
     }
-    zc_stream_put_ram_eos(out->out);
-    zc_stream_put_section_footer(out->out, zc_outgoing_ram_section_id(out));
-    int64_t end_ns = round_trip(precopy);
+    zc_precopy_end_section(out);
+    int64_t end_ns = zc_precopy_round_trip(precopy);
     if (!end_ns) {
         return false;
+    }
+    if (out->keeps) {
+        out->n_barriers++;
+        zc_unplaced_mark(&precopy->unplaced);
+        zc_unplaced_placed(&precopy->unplaced);
     }
     struct carried after = add_up(out);
     precopy->iteration = (struct zcmig_iteration){
@@ -245,6 +206,7 @@ static bool consider(struct zc_precopy *precopy)
     }
     zc_outgoing_fail(precopy->out, g_error_new(ZCMIG_ERROR, ZCMIG_ERROR_TIMEOUT,
                                                "the guest stays at the source: %s", numbers));
+    precopy->gave_up = true;
     return false;
 }
 
@@ -252,7 +214,7 @@ static bool consider(struct zc_precopy *precopy)
 static bool iterate(struct zc_precopy *precopy)
 {
     enum zc_converge_decision decision = ZC_CONVERGE_ITERATE;
-    bool all = true;
+    bool all = !precopy->out->keeps; /* else the harvest says what is left */
 
     if (zc_outgoing_shares_memory(precopy->out)) {
         return consider(precopy);
@@ -276,8 +238,8 @@ static bool iterate(struct zc_precopy *precopy)
         publish_end(precopy);
     } while (decision == ZC_CONVERGE_ITERATE || decision == ZC_CONVERGE_WAIT);
     if (decision == ZC_CONVERGE_GIVE_UP) {
-        return give_up(precopy,
-                       precopy->converge.timed_out ? "the time is over" : "it does not converge");
+        return zc_precopy_give_up(precopy, precopy->converge.timed_out ? "the time is over"
+                                                                       : "it does not converge");
     }
     if (precopy->converge.forced) {
         g_autofree char *numbers = zc_converge_explain(&precopy->converge, zc_clock_now_ns());
@@ -312,7 +274,7 @@ static bool measure_round_trip(struct zc_precopy *precopy)
 
     for (unsigned int i = 0; i < PINGS; i++) {
         int64_t begin_ns = zc_clock_now_ns();
-        int64_t end_ns = round_trip(precopy);
+        int64_t end_ns = zc_precopy_round_trip(precopy);
         if (!end_ns) {
             return false;
         }
@@ -338,20 +300,36 @@ static void init_converge(struct zc_precopy *precopy)
                      precopy->harvested_ns);
 }
 
-/* RAM START until the destination is ready for pages; the tracker before the first of them. */
+bool zc_precopy_start_ram(struct zc_precopy *precopy)
+{
+    struct zc_outgoing *out = precopy->out;
+
+    /* The first PONG comes when the destination has its memory and all channels. */
+    if (!zc_outgoing_start_ram(out) || !zc_precopy_round_trip(precopy)) {
+        return false;
+    }
+    out->n_barriers += out->sender != NULL;
+    return !zc_outgoing_shares_memory(out) || zc_outgoing_check_mapped(out);
+}
+
+/* To where the destination is ready for pages; the tracker before the first of them. */
 static bool start(struct zc_precopy *precopy)
 {
     struct zc_outgoing *out = precopy->out;
     const struct zcmig_send_options *options = &out->options;
     GError *error = NULL;
 
-    /* The first PONG comes when the destination has its memory and all channels. */
-    if (!zc_outgoing_start_ram(out) || !round_trip(precopy) || !measure_round_trip(precopy)) {
+    if (!zc_precopy_start_ram(precopy) || !measure_round_trip(precopy)) {
         return false;
     }
+    precopy->started = true;
     if (zc_outgoing_shares_memory(out)) {
         init_converge(precopy);
-        return zc_outgoing_check_mapped(out);
+        return true;
+    }
+    if (out->keeps) {
+        zc_harvest_fill(&precopy->harvest);
+        zc_unplaced_init(&precopy->unplaced, &precopy->source->ram);
     }
     precopy->tracker = precopy->source->live->start_tracker(
         precopy->source, (enum zc_tracker_kind)options->tracker, &error);
@@ -368,12 +346,10 @@ static bool start(struct zc_precopy *precopy)
 
 /* ------------------------------------------------------------------- ending */
 
-/* The guest is ours: it runs on as it was. */
-static void take_back(struct zc_precopy *precopy)
+void zc_precopy_take_back(struct zc_precopy *precopy)
 {
     const struct zc_live_ops *live = precopy->source->live;
 
-    live->set_throttle(precopy->source, 0);
     if (precopy->out->live.guest == ZCMIG_GUEST_PAUSED) {
         live->resume(precopy->source);
         zc_precopy_set_guest(precopy, ZCMIG_GUEST_RUNS);
@@ -389,7 +365,10 @@ static bool verify_after(struct zc_precopy *precopy)
     if (out->options.verify != ZCMIG_VERIFY_AFTER || zc_outgoing_shares_memory(out)) {
         return true;
     }
-    out->manifest = zc_digest_source(precopy->source, zc_digest_threads(), &error);
+    /* A second time after a cut: the guest has stood still since. */
+    if (!out->manifest) {
+        out->manifest = zc_digest_source(precopy->source, zc_digest_threads(), &error);
+    }
     if (!out->manifest) {
         zc_outgoing_fail(out, error);
         return false;
@@ -407,9 +386,22 @@ static void hear_observed(struct zc_precopy *precopy)
         g_mutex_lock(&out->lock);
         out->live.downtime.observed_ns = (int64_t)observed.observed.gap_ns;
         g_mutex_unlock(&out->lock);
+    } else if (out->keeps) {
+        zc_outgoing_fail(out, g_error_new(ZCMIG_ERROR, ZCMIG_ERROR_DISCONNECTED,
+                                          "the destination did not say what the guest noticed of "
+                                          "its move"));
     } else if (!zc_cause_is_set(&out->session.cause)) {
         zc_warning("the destination did not say what the guest noticed of its move");
     }
+}
+
+/* The destination of a kept session waits for that word. */
+static void say_heard(struct zc_outgoing *out)
+{
+    struct zc_extension heard = { .type = ZC_EXTENSION_HEARD };
+
+    zc_outgoing_put_extension(out, &heard);
+    zc_outgoing_flush(out);
 }
 
 /* It runs there.  What is left is to hear how it went. */
@@ -418,32 +410,72 @@ static bool conclude(struct zc_precopy *precopy)
     struct zc_outgoing *out = precopy->out;
 
     zc_session_set_state(&out->session, ZCMIG_STATE_VERIFYING);
-    bool ok = verify_after(precopy);
-    if (ok) {
-        hear_observed(precopy);
+    if (!precopy->verified && !verify_after(precopy)) {
+        return false;
     }
-    g_autoptr(GError) cause = zc_cause_copy(&out->session.cause);
-    if (cause && zc_error_code(cause) == ZCMIG_ERROR_CANCELLED) {
-        zc_cause_replace(&out->session.cause,
-                         g_error_new(ZCMIG_ERROR, ZCMIG_ERROR_CANCELLED,
-                                     "cancelled when the guest ran at the destination already"));
+    precopy->verified = true;
+    hear_observed(precopy);
+    if (out->keeps && !zc_cause_is_set(&out->session.cause)) {
+        say_heard(out);
     }
-    return ok;
+    return !zc_cause_is_set(&out->session.cause);
+}
+
+/* After the guest went: a cut may only have cost what it noticed, and cancelling comes too late. */
+static void excuse(struct zc_precopy *precopy)
+{
+    struct zc_cause *cause = &precopy->out->session.cause;
+    g_autoptr(GError) error = zc_cause_copy(cause);
+
+    if (error && zc_error_code(error) == ZCMIG_ERROR_CANCELLED) {
+        zc_cause_replace(cause, g_error_new(ZCMIG_ERROR, ZCMIG_ERROR_CANCELLED,
+                                            "cancelled when the guest ran at the destination "
+                                            "already"));
+    } else if (error && precopy->out->keeps && precopy->verified &&
+               zc_error_code(error) == ZCMIG_ERROR_DISCONNECTED && zc_cause_reset(cause)) {
+        zc_warning("%s", error->message);
+    }
+}
+
+/* Until the guest runs there. */
+static bool move(struct zc_precopy *precopy)
+{
+    if (!start(precopy)) {
+        return false;
+    }
+    while (!iterate(precopy) || !zc_precopy_switch_over(precopy)) {
+        if (!zc_precopy_reconnect(precopy)) {
+            return false;
+        }
+        if (precopy->out->live.guest == ZCMIG_GUEST_GONE) {
+            return true; /* as the destination says */
+        }
+    }
+    return true;
 }
 
 bool zc_precopy_run(struct zc_outgoing *out)
 {
     struct zc_precopy precopy = { .out = out, .source = out->source, .ping = PING_FIRST };
+    uint64_t n_pages = zc_ram_pages(&out->source->ram);
+    bool ok = false;
 
+    precopy.chunk_pages = MIN(CHUNK_PAGES_MAX, MAX(CHUNK_PAGES_MIN, n_pages / CHUNKS));
     zc_harvest_init(&precopy.harvest, &out->source->ram);
-    bool moved = start(&precopy) && iterate(&precopy) && zc_precopy_switch_over(&precopy);
+    bool moved = move(&precopy);
     if (precopy.tracker) {
         precopy.source->live->stop_tracker(precopy.source, precopy.tracker);
     }
-    if (!moved && out->live.guest != ZCMIG_GUEST_IN_DOUBT) {
-        take_back(&precopy);
+    out->source->live->set_throttle(out->source, 0);
+    if (!moved) {
+        zc_precopy_take_back(&precopy);
+    } else {
+        do {
+            ok = conclude(&precopy);
+        } while (!ok && zc_precopy_reconnect(&precopy));
+        excuse(&precopy);
     }
-    bool ok = moved && conclude(&precopy);
+    zc_unplaced_clear(&precopy.unplaced);
     zc_harvest_clear(&precopy.harvest);
     return ok;
 }

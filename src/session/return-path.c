@@ -27,18 +27,12 @@ struct zc_return_path {
     bool is_zcmig;
     bool has_shut;
     int64_t shut_ns; /* when SHUT 0 came */
-    bool has_result;
-    struct zc_extension result;
     uint32_t expected_pong;
     bool has_expected_pong;
     int64_t pong_ns;
-    bool has_ready;
-    int64_t ready_ns;
-    struct zc_extension ready;
-    bool has_mapped;
-    struct zc_extension mapped;
-    bool has_observed;
-    struct zc_extension observed;
+    bool has[ZC_EXTENSION_HEARD + 1]; /* of each type the last one that came, and when */
+    int64_t got_ns[ZC_EXTENSION_HEARD + 1];
+    struct zc_extension got[ZC_EXTENSION_HEARD + 1];
     GError *peer_error; /* what the destination said of itself */
     bool closed;
     /* written at the thread's end, read after the join */
@@ -70,26 +64,19 @@ static bool on_extension(struct zc_return_path *path, const struct zc_return_mes
         }
         return true;
     case ZC_EXTENSION_RESULT:
-        path->result = extension;
-        path->has_result = true;
-        return true;
     case ZC_EXTENSION_READY:
-        path->ready = extension;
-        path->ready_ns = zc_clock_now_ns();
-        path->has_ready = true;
-        return true;
     case ZC_EXTENSION_OBSERVED:
-        path->observed = extension;
-        path->has_observed = true;
-        return true;
     case ZC_EXTENSION_MAPPED:
-        path->mapped = extension;
-        path->has_mapped = true;
+    case ZC_EXTENSION_KEEP:
+    case ZC_EXTENSION_RESUMED:
+        path->got[extension.type] = extension;
+        path->got_ns[extension.type] = zc_clock_now_ns();
+        path->has[extension.type] = true;
         return true;
     default:
         return zc_error(error, ZCMIG_ERROR_PROTOCOL,
-                        "return path: got extension message %d, allowed are FAIL, RESULT, READY, "
-                        "OBSERVED and MAPPED",
+                        "return path: got extension message %d, allowed are those that go "
+                        "backward",
                         (int)extension.type);
     }
 }
@@ -163,7 +150,7 @@ static void on_end(struct zc_return_path *path, ssize_t ret, GError *error)
         zc_cause_report(path->cause, g_error_copy(path->peer_error));
     } else if (error) {
         zc_cause_report(path->cause, error);
-    } else if (ret != -ECANCELED && !path->has_shut && !path->has_result) {
+    } else if (ret != -ECANCELED && !path->has_shut && !path->has[ZC_EXTENSION_RESULT]) {
         if (ret < 0) {
             zc_error_errno(&error, ZCMIG_ERROR_DISCONNECTED, (int)ret, "the main connection broke");
         } else {
@@ -295,24 +282,33 @@ int64_t zc_return_path_wait_pong(struct zc_return_path *path, zc_deadline deadli
                : 0;
 }
 
-int64_t zc_return_path_wait_ready(struct zc_return_path *path, zc_deadline deadline,
-                                  struct zc_extension *ready_out)
+/* What is waited for, for messages. */
+static const char *name_of(enum zc_extension_type type)
 {
-    if (!wait_for(path, &path->has_ready, deadline, "the destination to be ready for the guest")) {
-        return 0;
+    switch (type) {
+    case ZC_EXTENSION_RESULT:
+        return "the destination's verdict";
+    case ZC_EXTENSION_READY:
+        return "the destination to be ready for the guest";
+    case ZC_EXTENSION_MAPPED:
+        return "the destination to map the memory";
+    case ZC_EXTENSION_KEEP:
+        return "the destination's word on keeping the session";
+    case ZC_EXTENSION_RESUMED:
+        return "the destination to go on with the session";
+    default:
+        return "the destination";
     }
-    *ready_out = path->ready;
-    return path->ready_ns;
 }
 
-bool zc_return_path_wait_mapped(struct zc_return_path *path, zc_deadline deadline,
-                                struct zc_extension *mapped_out)
+int64_t zc_return_path_wait_extension(struct zc_return_path *path, enum zc_extension_type type,
+                                      zc_deadline deadline, struct zc_extension *message_out)
 {
-    if (!wait_for(path, &path->has_mapped, deadline, "the destination to map the memory")) {
-        return false;
+    if (!wait_for(path, &path->has[type], deadline, name_of(type))) {
+        return 0;
     }
-    *mapped_out = path->mapped;
-    return true;
+    *message_out = path->got[type];
+    return path->got_ns[type];
 }
 
 enum zc_handed zc_return_path_wait_handed(struct zc_return_path *path, zc_deadline deadline,
@@ -339,20 +335,10 @@ bool zc_return_path_wait_observed(struct zc_return_path *path, zc_deadline deadl
 {
     bool closed;
 
-    if (!look_for(path, &path->has_observed, deadline, &closed)) {
+    if (!look_for(path, &path->has[ZC_EXTENSION_OBSERVED], deadline, &closed)) {
         return false;
     }
-    *observed_out = path->observed;
-    return true;
-}
-
-bool zc_return_path_wait_result(struct zc_return_path *path, zc_deadline deadline,
-                                struct zc_extension *result_out)
-{
-    if (!wait_for(path, &path->has_result, deadline, "the destination's verdict")) {
-        return false;
-    }
-    *result_out = path->result;
+    *observed_out = path->got[ZC_EXTENSION_OBSERVED];
     return true;
 }
 

@@ -33,13 +33,12 @@ int64_t zc_return_path_wait_shut(struct zc_return_path *path, zc_deadline deadli
 void zc_return_path_expect_pong(struct zc_return_path *path, uint32_t value);
 int64_t zc_return_path_wait_pong(struct zc_return_path *path, zc_deadline deadline);
 
-/* Waits until the destination could run the guest.  When it came in ns; 0: see cause. */
-int64_t zc_return_path_wait_ready(struct zc_return_path *path, zc_deadline deadline,
-                                  struct zc_extension *ready_out);
-
-/* The same for MAPPED: which memory the destination mapped (route memfd).  False: see cause. */
-bool zc_return_path_wait_mapped(struct zc_return_path *path, zc_deadline deadline,
-                                struct zc_extension *mapped_out);
+/*
+ * Waits for the message of @type: RESULT, READY, MAPPED, KEEP or RESUMED.  When it came in ns; 0:
+ * see cause.
+ */
+int64_t zc_return_path_wait_extension(struct zc_return_path *path, enum zc_extension_type type,
+                                      zc_deadline deadline, struct zc_extension *message_out);
 
 /* How a hand-over ended that cannot be taken back. */
 enum zc_handed {
@@ -58,10 +57,6 @@ enum zc_handed zc_return_path_wait_handed(struct zc_return_path *path, zc_deadli
 /* Waits for OBSERVED.  False: it did not come, or see cause; that by itself is no failure. */
 bool zc_return_path_wait_observed(struct zc_return_path *path, zc_deadline deadline,
                                   struct zc_extension *observed_out);
-
-/* Waits for the verdict of the destination.  False: see cause. */
-bool zc_return_path_wait_result(struct zc_return_path *path, zc_deadline deadline,
-                                struct zc_extension *result_out);
 
 /* Waits for the destination's own word on why it ended: NULL when none came until @deadline. */
 GError *zc_return_path_linger(struct zc_return_path *path, zc_deadline deadline);

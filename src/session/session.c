@@ -14,9 +14,13 @@ const char *zcmig_version(void)
 const char *zcmig_state_name(enum zcmig_state state)
 {
     static const char *const names[] = {
-        [ZCMIG_STATE_SETUP] = "setup",         [ZCMIG_STATE_ACTIVE] = "active",
-        [ZCMIG_STATE_VERIFYING] = "verifying", [ZCMIG_STATE_COMPLETED] = "completed",
-        [ZCMIG_STATE_FAILED] = "failed",       [ZCMIG_STATE_CANCELLED] = "cancelled",
+        [ZCMIG_STATE_SETUP] = "setup",
+        [ZCMIG_STATE_ACTIVE] = "active",
+        [ZCMIG_STATE_VERIFYING] = "verifying",
+        [ZCMIG_STATE_COMPLETED] = "completed",
+        [ZCMIG_STATE_FAILED] = "failed",
+        [ZCMIG_STATE_CANCELLED] = "cancelled",
+        [ZCMIG_STATE_RECONNECTING] = "reconnecting",
     };
 
     return (unsigned int)state < G_N_ELEMENTS(names) ? names[state] : "unknown";
@@ -84,14 +88,17 @@ static bool may_follow(enum zcmig_state from, enum zcmig_state to)
 {
     switch (to) {
     case ZCMIG_STATE_ACTIVE:
-        return from == ZCMIG_STATE_SETUP;
+        return from == ZCMIG_STATE_SETUP || from == ZCMIG_STATE_RECONNECTING;
     case ZCMIG_STATE_VERIFYING:
-        return from == ZCMIG_STATE_ACTIVE;
-    case ZCMIG_STATE_COMPLETED:
+        return from == ZCMIG_STATE_ACTIVE || from == ZCMIG_STATE_RECONNECTING;
+    case ZCMIG_STATE_RECONNECTING:
         return from == ZCMIG_STATE_ACTIVE || from == ZCMIG_STATE_VERIFYING;
+    case ZCMIG_STATE_COMPLETED:
+        return from == ZCMIG_STATE_ACTIVE || from == ZCMIG_STATE_VERIFYING ||
+               from == ZCMIG_STATE_RECONNECTING;
     case ZCMIG_STATE_FAILED:
     case ZCMIG_STATE_CANCELLED:
-        return from <= ZCMIG_STATE_VERIFYING;
+        return from <= ZCMIG_STATE_VERIFYING || from == ZCMIG_STATE_RECONNECTING;
     default:
         return false;
     }
@@ -103,7 +110,7 @@ void zc_session_set_state(zcmig_session *session, enum zcmig_state state)
 
     g_assert(may_follow(from, state));
     atomic_store(&session->state, (int)state);
-    if (state == ZCMIG_STATE_ACTIVE) {
+    if (from == ZCMIG_STATE_SETUP && state == ZCMIG_STATE_ACTIVE) {
         atomic_store(&session->active_ns, zc_clock_now_ns());
     }
     zc_info("%s -> %s", zcmig_state_name(from), zcmig_state_name(state));

@@ -7,6 +7,8 @@
  *     SETUP --> ACTIVE --> VERIFYING --> COMPLETED
  *       |         |            |
  *       +---------+------------+-------> FAILED | CANCELLED
+ *                 |            |
+ *                 +------------+--> RECONNECTING --> ACTIVE, VERIFYING, any end
  *
  * Only zc_session_set_state moves it; it asserts the arrows and logs each.
  */
@@ -19,6 +21,8 @@
 
 #include "base/cause.h"
 #include "mem/manifest.h"
+
+#define ZC_SESSION_KEEP_MAX_MS 86400000 /* a day without connections */
 
 struct zc_session_ops {
     bool (*run)(zcmig_session *session, GError **error);

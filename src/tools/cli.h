@@ -31,6 +31,7 @@ int zc_cmd_demo(int argc, char **argv);
 int zc_cmd_digest(int argc, char **argv);
 int zc_cmd_doctor(int argc, char **argv);
 int zc_cmd_recv(int argc, char **argv);
+int zc_cmd_relay(int argc, char **argv);
 int zc_cmd_send(int argc, char **argv);
 int zc_cmd_show(int argc, char **argv);
 int zc_cmd_verify(int argc, char **argv);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "config.h"
 
+#include <errno.h>
 #include <math.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/signalfd.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <zcmig/doctor.h>
@@ -331,24 +333,42 @@ static bool read_options(const struct doctor_text *text, struct zcmig_doctor_opt
                              &options->stall_timeout_ms, error);
 }
 
-/* A probe and a trace are ended in order by SIGINT and SIGTERM: nothing is left in the kernel. */
+/* atomic: set in run, read in the handler */
+static _Atomic int wake_fd = -1;
+
+static void on_signal(int number)
+{
+    const uint64_t one = 1;
+    int saved_errno = errno;
+
+    if (number == SIGINT) {
+        signal(number, SIG_DFL); /* who insists at the terminal kills; timeout(1) says TERM twice */
+    }
+    if (write(atomic_load(&wake_fd), &one, sizeof(one)) < 0) {
+        _exit(ZC_EXIT_CANCELLED);
+    }
+    errno = saved_errno;
+}
+
+/* A probe and a trace are ended in order by a signal: nothing is left in the kernel. */
 static zcmig_diagnosis *run(struct zcmig_doctor_options *options, GError **error)
 {
-    sigset_t signals;
+    static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
+    const struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
 
     if (!options->probe && !options->trace) {
         return zcmig_doctor_run(options, error);
     }
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGINT);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGHUP);
-    sigprocmask(SIG_BLOCK, &signals, NULL);
-    options->wake_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
-    zcmig_diagnosis *diagnosis = zcmig_doctor_run(options, error);
-    if (options->wake_fd >= 0) {
-        close(options->wake_fd);
+    options->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    atomic_store(&wake_fd, options->wake_fd);
+    for (size_t i = 0; i < G_N_ELEMENTS(signals); i++) {
+        sigaction(signals[i], &action, NULL);
     }
+    zcmig_diagnosis *diagnosis = zcmig_doctor_run(options, error);
+    for (size_t i = 0; i < G_N_ELEMENTS(signals); i++) {
+        signal(signals[i], SIG_DFL);
+    }
+    close(options->wake_fd);
     return diagnosis;
 }
 

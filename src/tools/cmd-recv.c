@@ -7,7 +7,6 @@
 
 #include "tools/cli.h"
 #include "tools/options.h"
-#include "tools/report.h"
 #include "tools/run.h"
 
 static const struct zc_usage usage = {
@@ -29,6 +28,7 @@ struct recv_text {
     char *uuid;
     char *run_for;
     char *source_qmp;
+    char *reconnect;
     gboolean overwrite;
     gboolean no_populate;
     gboolean allow_wildcard;
@@ -48,6 +48,7 @@ static void recv_text_clear(struct recv_text *text)
     g_free(text->uuid);
     g_free(text->run_for);
     g_free(text->source_qmp);
+    g_free(text->reconnect);
 }
 
 static bool read_options(const struct recv_text *text, struct zcmig_recv_options *options,
@@ -64,6 +65,7 @@ static bool read_options(const struct recv_text *text, struct zcmig_recv_options
         !zc_option_seconds(text->stall_timeout, "--stall-timeout", false,
                            &options->stall_timeout_ms, error) ||
         !zc_option_seconds(text->run_for, "--run-for", false, &options->run_for_ms, error) ||
+        !zc_option_seconds(text->reconnect, "--reconnect", false, &options->reconnect_ms, error) ||
         !zc_option_uuid(text->uuid, &options->uuid, error)) {
         return false;
     }
@@ -74,25 +76,6 @@ static bool read_options(const struct recv_text *text, struct zcmig_recv_options
     options->populate = !text->no_populate;
     options->allow_wildcard = text->allow_wildcard;
     return true;
-}
-
-/* Whoever started us may connect once this line is there. */
-static void announce(zcmig_session *session, const struct zc_output *output)
-{
-    const char *address = zcmig_session_get_address(session);
-
-    if (output->json) {
-        g_autoptr(JsonBuilder) builder = json_builder_new();
-        json_builder_begin_object(builder);
-        zc_report_add_text(builder, "event", "listening");
-        zc_report_add_text(builder, "address", address);
-        json_builder_end_object(builder);
-        g_autofree char *line = zc_report_json_line(builder);
-        fputs(line, stdout);
-    } else {
-        printf("zcmig: listening on %s\n", address);
-    }
-    fflush(stdout);
 }
 
 static int receive(const struct recv_text *text, char **argv, const struct zc_output *output)
@@ -110,7 +93,7 @@ static int receive(const struct recv_text *text, char **argv, const struct zc_ou
     if (!session) {
         return zc_run_failed(usage.command, output, error);
     }
-    announce(session, output);
+    zc_run_announce(zcmig_session_get_address(session), output);
     return zc_run_session(usage.command, session, output);
 }
 
@@ -121,7 +104,8 @@ int zc_cmd_recv(int argc, char **argv)
     struct zc_output output = ZC_OUTPUT_INIT;
     const GOptionEntry entries[] = {
         { "output", 'o', 0, G_OPTION_ARG_FILENAME, &text.output,
-          "Image file, or dir:SNAPSHOT, that appears once the guest is whole (default: none, memory "
+          "Image file, or dir:SNAPSHOT, that appears once the guest is whole (default: none, "
+          "memory "
           "only)",
           "FILE" },
         { "overwrite", 0, 0, G_OPTION_ARG_NONE, &text.overwrite, "Replace FILE if it exists",
@@ -142,6 +126,10 @@ int zc_cmd_recv(int argc, char **argv)
           "Give up when nobody connects for so many seconds, or never", "SECONDS" },
         { "stall-timeout", 0, 0, G_OPTION_ARG_STRING, &text.stall_timeout,
           "Give up when the peer sends nothing for so many seconds", "SECONDS" },
+        { "reconnect", 0, 0, G_OPTION_ARG_STRING, &text.reconnect,
+          "When the connections of a live guest are cut, wait so many seconds for its sender to "
+          "come back (default: do not)",
+          "SECONDS" },
         { "run-for", 0, 0, G_OPTION_ARG_STRING, &text.run_for,
           "How long a live guest runs here before it is checked (default: 1)", "SECONDS" },
         { "source-qmp", 0, 0, G_OPTION_ARG_FILENAME, &text.source_qmp,

@@ -41,6 +41,7 @@ struct send_text {
     char *timeout_policy;
     char *tracker;
     char *run_for;
+    char *reconnect;
     gboolean auto_converge;
 };
 
@@ -70,6 +71,7 @@ static void send_text_clear(struct send_text *text)
     g_free(text->timeout_policy);
     g_free(text->tracker);
     g_free(text->run_for);
+    g_free(text->reconnect);
 }
 
 static bool read_live_options(const struct send_text *text, struct zcmig_send_options *options,
@@ -84,7 +86,8 @@ static bool read_live_options(const struct send_text *text, struct zcmig_send_op
         !zc_option_seconds(text->timeout, "--timeout", false, &options->timeout_ms, error) ||
         !zc_option_choice(text->timeout_policy, "--timeout-policy", policy_names, &policy, error) ||
         !zc_option_choice(text->tracker, "--tracker", tracker_names, &tracker, error) ||
-        !zc_option_seconds(text->run_for, "--run-for", false, &options->run_for_ms, error)) {
+        !zc_option_seconds(text->run_for, "--run-for", false, &options->run_for_ms, error) ||
+        !zc_option_seconds(text->reconnect, "--reconnect", false, &options->reconnect_ms, error)) {
         return false;
     }
     options->downtime_limit_ms = downtime_limit;
@@ -202,6 +205,10 @@ static void add_live_entries(GArray *into, struct send_text *text)
         { "tracker", 0, 0, G_OPTION_ARG_STRING, &text->tracker,
           "How to find the pages it writes: scan (Linux 6.7), fault, auto (default: auto)",
           "KIND" },
+        { "reconnect", 0, 0, G_OPTION_ARG_STRING, &text->reconnect,
+          "When the connections are cut, go on over new ones within so many seconds, if the "
+          "receiver does as well (default: do not)",
+          "SECONDS" },
         { "run-for", 0, 0, G_OPTION_ARG_STRING, &text->run_for,
           "How long a guest that could not be moved runs on here before it is checked (default: "
           "1)",

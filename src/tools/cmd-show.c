@@ -93,8 +93,9 @@ static void print_table(JsonObject *root)
                bytes ? 100.0 * (double)zero_bytes / (double)bytes : 0.0);
     for (guint i = 0; (entry = next(root, "devices", &i));) {
         g_autofree char *size = zc_size_format(count_of(entry, "bytes"));
-        print_line("device   %-28s %10s  version %" G_GUINT64_FORMAT, text_of(entry, "name"), size,
-                   count_of(entry, "version"));
+        print_line("device   %-28s %10s  version %" G_GUINT64_FORMAT "%s", text_of(entry, "name"),
+                   size, count_of(entry, "version"),
+                   json_object_has_member(entry, "early") ? ", before RAM is whole" : "");
         state_bytes += count_of(entry, "bytes");
     }
     g_autofree char *state = zc_size_format(state_bytes);

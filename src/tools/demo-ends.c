@@ -67,7 +67,8 @@ static char *format_rate(JsonObject *report)
 {
     double ms = zc_demo_ends_number(report, NULL, "transfer-time");
 
-    if (ms <= 0) {
+    if (ms <= 0 || (zc_demo_ends_count(report, "ram", "normal") == 0 &&
+                    zc_demo_ends_count(report, "ram", "duplicate") == 0)) {
         return g_strdup("-");
     }
     g_autofree char *size =

@@ -102,7 +102,9 @@ static void show(JsonObject *progress, void *data)
         live->said_check = true;
         stage(live, "the guest runs in the other process, and writes there until it is checked");
     }
-    if (!g_str_equal(status, "active") || (!live->terminal && now_us < live->next_line_us)) {
+    /* Before it begins nothing is left. */
+    bool moves = g_str_equal(status, "active") && zc_demo_ends_count(progress, "ram", "remaining");
+    if (!moves || (!live->terminal && now_us < live->next_line_us)) {
         return;
     }
     g_autofree char *line = format_progress(progress);
@@ -189,7 +191,7 @@ int zc_demo_live_run(const struct zc_demo_live_options *options)
     int code = ZC_EXIT_DONE;
 
     bool moved = zc_demo_wake_watch(&error) && move(&live, &error);
-    stage(&live, moved ? "done" : "it did not work");
+    stage(&live, moved ? "done" : "not moved");
     const struct zc_demo_live_report report = {
         .options = options,
         .pair = &live.pair,

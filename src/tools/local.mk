@@ -9,11 +9,13 @@ src_tools_libtools_la_SOURCES = \
 	src/tools/cmd-digest.c \
 	src/tools/cmd-doctor.c \
 	src/tools/cmd-recv.c \
+	src/tools/cmd-relay.c \
 	src/tools/cmd-send.c \
 	src/tools/cmd-show.c \
 	src/tools/cmd-verify.c \
 	src/tools/options.c src/tools/options.h \
 	src/tools/progress.c src/tools/progress.h \
+	src/tools/relay-report.c src/tools/relay-report.h \
 	src/tools/report.c src/tools/report.h \
 	src/tools/report-json.c \
 	src/tools/report-live.c src/tools/report-live.h \

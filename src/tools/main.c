@@ -12,6 +12,7 @@
 static const struct zc_command commands[] = {
     { "send", "send RAM to a zcmig or a QEMU", zc_cmd_send },
     { "recv", "take the RAM that a zcmig or a QEMU sends", zc_cmd_recv },
+    { "relay", "take a migration in and pass it on, to another address or transport", zc_cmd_relay },
     { "digest", "digest every page of an image or snapshot", zc_cmd_digest },
     { "verify", "compare two images or manifests page by page", zc_cmd_verify },
     { "show", "show what a snapshot holds", zc_cmd_show },

@@ -33,16 +33,16 @@
 
 struct zc_progress {
     /* set before start */
-    zcmig_session *session;
+    const struct zc_progress_view *view;
+    void *data;
     const struct zc_output *output;
     bool terminal;
     bool shown; /* a bar or plain lines on stderr */
     int64_t start_us;
     GThread *thread;
     /* the thread only */
-    struct zcmig_stats stats;
-    int64_t stats_us;
-    uint64_t stats_bytes;
+    int64_t fetched_us;
+    uint64_t fetched_bytes;
     double rate;
     int64_t next_shown_us;
     int64_t next_json_us;
@@ -138,22 +138,65 @@ char *zc_progress_format(const struct zcmig_stats *stats, double rate, unsigned 
     return g_string_free(line, FALSE);
 }
 
+static uint64_t fetch_session(void *data)
+{
+    struct zc_progress_session *of = data;
+
+    zcmig_session_get_stats(of->session, &of->stats);
+    return done_bytes(&of->stats);
+}
+
+static char *format_session(void *data, double rate, unsigned int width)
+{
+    const struct zc_progress_session *of = data;
+
+    return zc_progress_format(&of->stats, rate, width);
+}
+
+static void add_session_json(void *data, JsonBuilder *builder, int64_t elapsed_us, double rate)
+{
+    const struct zcmig_stats *stats = &((struct zc_progress_session *)data)->stats;
+    struct zc_report_totals totals = zc_report_add_up(stats);
+
+    zc_report_add_text(builder, "status", zcmig_state_name(stats->state));
+    zc_report_add_count(builder, "total-time", (uint64_t)elapsed_us / 1000);
+    zc_report_add_number(builder, "percent", round(1000 * done_share(stats)) / 10);
+    zc_report_add_ram(builder, stats, elapsed_us * 1000);
+    zc_report_add_number(builder, "ram-bytes-per-second", rate);
+    if (zc_report_live_is(stats)) {
+        zc_report_live_add_estimate(builder, &stats->live);
+    }
+    if (zc_report_source_is(stats)) {
+        zc_report_source_add(builder, stats);
+    }
+    if (stats->sending) {
+        zc_report_add_count(builder, "completed", totals.completed);
+        zc_report_add_count(builder, "copied-min", totals.copied_min);
+        zc_report_add_count(builder, "copied-max", totals.copied_max);
+    }
+}
+
+const struct zc_progress_view zc_progress_session_view = {
+    .fetch = fetch_session,
+    .format = format_session,
+    .add_json = add_session_json,
+};
+
 /* ---------------------------------------------------------------- outputs */
 
 static void fetch(struct zc_progress *progress, int64_t now_us)
 {
-    int64_t past_us = now_us - progress->stats_us;
+    int64_t past_us = now_us - progress->fetched_us;
+    uint64_t bytes = progress->view->fetch(progress->data);
 
-    zcmig_session_get_stats(progress->session, &progress->stats);
-    uint64_t bytes = done_bytes(&progress->stats);
-    if (past_us > 0 && bytes >= progress->stats_bytes) {
-        double rate = (double)(bytes - progress->stats_bytes) * US_PER_S / (double)past_us;
+    if (past_us > 0 && bytes >= progress->fetched_bytes) {
+        double rate = (double)(bytes - progress->fetched_bytes) * US_PER_S / (double)past_us;
         double weight = MIN(1.0, (double)past_us / RATE_WINDOW_US);
         progress->rate =
             progress->rate > 0 ? progress->rate + weight * (rate - progress->rate) : rate;
     }
-    progress->stats_us = now_us;
-    progress->stats_bytes = bytes;
+    progress->fetched_us = now_us;
+    progress->fetched_bytes = bytes;
 }
 
 unsigned int zc_progress_terminal_width(void)
@@ -167,7 +210,7 @@ unsigned int zc_progress_terminal_width(void)
 static void show(struct zc_progress *progress)
 {
     unsigned int width = progress->terminal ? zc_progress_terminal_width() : 2 * WIDTH_DEFAULT;
-    g_autofree char *line = zc_progress_format(&progress->stats, progress->rate, width);
+    g_autofree char *line = progress->view->format(progress->data, progress->rate, width);
 
     fprintf(stderr, progress->terminal ? "\r%s\033[K" : "zcmig: %s\n", line);
     fflush(stderr);
@@ -175,7 +218,8 @@ static void show(struct zc_progress *progress)
 
 static void show_status(struct zc_progress *progress)
 {
-    g_autofree char *line = zc_progress_format(&progress->stats, progress->rate, 2 * WIDTH_DEFAULT);
+    g_autofree char *line =
+        progress->view->format(progress->data, progress->rate, 2 * WIDTH_DEFAULT);
 
     fprintf(stderr, "%szcmig: %s\n", progress->terminal && progress->shown ? "\r\033[K" : "", line);
     fflush(stderr);
@@ -184,30 +228,13 @@ static void show_status(struct zc_progress *progress)
 static void write_json(struct zc_progress *progress, int64_t now_us, int wait_ms)
 {
     struct pollfd pollfd = { .fd = progress->output->progress_fd, .events = POLLOUT };
-    struct zc_report_totals totals = zc_report_add_up(&progress->stats);
     g_autoptr(JsonBuilder) builder = json_builder_new();
-    int64_t elapsed_us = now_us - progress->start_us;
 
     if (progress->fd_broken || poll(&pollfd, 1, wait_ms) != 1) {
         return;
     }
     json_builder_begin_object(builder);
-    zc_report_add_text(builder, "status", zcmig_state_name(progress->stats.state));
-    zc_report_add_count(builder, "total-time", (uint64_t)elapsed_us / 1000);
-    zc_report_add_number(builder, "percent", round(1000 * done_share(&progress->stats)) / 10);
-    zc_report_add_ram(builder, &progress->stats, elapsed_us * 1000);
-    zc_report_add_number(builder, "ram-bytes-per-second", progress->rate);
-    if (zc_report_live_is(&progress->stats)) {
-        zc_report_live_add_estimate(builder, &progress->stats.live);
-    }
-    if (zc_report_source_is(&progress->stats)) {
-        zc_report_source_add(builder, &progress->stats);
-    }
-    if (progress->stats.sending) {
-        zc_report_add_count(builder, "completed", totals.completed);
-        zc_report_add_count(builder, "copied-min", totals.copied_min);
-        zc_report_add_count(builder, "copied-max", totals.copied_max);
-    }
+    progress->view->add_json(progress->data, builder, now_us - progress->start_us, progress->rate);
     json_builder_end_object(builder);
     g_autofree char *line = zc_report_json_line(builder);
     /* Shorter than PIPE_BUF: whole or not at all. */
@@ -257,16 +284,18 @@ static void *progress_main(void *data)
     return NULL;
 }
 
-struct zc_progress *zc_progress_start(zcmig_session *session, const struct zc_output *output)
+struct zc_progress *zc_progress_start(const struct zc_progress_view *view, void *data,
+                                      const struct zc_output *output)
 {
     struct zc_progress *progress = g_new0(struct zc_progress, 1);
 
-    progress->session = session;
+    progress->view = view;
+    progress->data = data;
     progress->output = output;
     progress->terminal = isatty(STDERR_FILENO);
     progress->shown = (progress->terminal || output->progress) && !output->quiet;
     progress->start_us = g_get_monotonic_time();
-    progress->stats_us = progress->start_us;
+    progress->fetched_us = progress->start_us;
     progress->next_shown_us = progress->start_us + BAR_US;
     progress->next_json_us = progress->start_us;
     g_mutex_init(&progress->lock);

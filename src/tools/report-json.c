@@ -31,7 +31,7 @@ void zc_report_add_number(JsonBuilder *builder, const char *name, double value)
     json_builder_add_double_value(builder, value);
 }
 
-static void add_ms(JsonBuilder *builder, const char *name, int64_t ns)
+void zc_report_add_ms(JsonBuilder *builder, const char *name, int64_t ns)
 {
     json_builder_set_member_name(builder, name);
     json_builder_add_int_value(builder, ns / NS_PER_MS);
@@ -101,8 +101,8 @@ static void add_channel(JsonBuilder *builder, const struct zcmig_channel_stats *
         zc_report_add_count(builder, "packets-split", channel->packets_split);
         zc_report_add_count(builder, "packets-by-copy", channel->packets_by_copy);
         zc_report_add_count(builder, "drains", channel->drains);
-        add_ms(builder, "drain-time", channel->drain_ns);
-        add_ms(builder, "wait-time", channel->wait_ns);
+        zc_report_add_ms(builder, "drain-time", channel->drain_ns);
+        zc_report_add_ms(builder, "wait-time", channel->wait_ns);
         zc_report_add_count(builder, "in-flight-bytes-max", channel->in_flight_bytes_max);
         zc_report_add_count(builder, "splice-calls", channel->splice_calls);
         zc_report_add_count(builder, "splice-bytes", channel->splice_bytes);
@@ -127,7 +127,7 @@ static void add_channels(JsonBuilder *builder, const struct zcmig_stats *stats)
         add_copied(builder, totals.copied_min, totals.copied_max);
         zc_report_add_count(builder, "enobufs", totals.enobufs);
         zc_report_add_count(builder, "drains", totals.drains);
-        add_ms(builder, "drain-time", totals.drain_ns);
+        zc_report_add_ms(builder, "drain-time", totals.drain_ns);
         json_builder_end_object(builder);
     }
     json_builder_set_member_name(builder, "channels");
@@ -161,7 +161,7 @@ static void add_verify(JsonBuilder *builder, const struct zc_report *report)
     begin(builder, "verify");
     zc_report_add_count(builder, "verified-pages", report->stats->verified_pages);
     zc_report_add_count(builder, "mismatched-pages", report->stats->mismatched_pages);
-    add_ms(builder, "time", report->stats->verify_ns);
+    zc_report_add_ms(builder, "time", report->stats->verify_ns);
     if (report->stats->route == ZCMIG_ROUTE_MEMFD) {
         json_builder_set_member_name(builder, "same-memory");
         json_builder_add_boolean_value(builder, report->stats->same_memory);
@@ -171,7 +171,7 @@ static void add_verify(JsonBuilder *builder, const struct zc_report *report)
 }
 
 /* error-desc is query-migrate's; the object says what a program can act on. */
-static void add_error(JsonBuilder *builder, const GError *error)
+void zc_report_add_error(JsonBuilder *builder, const GError *error)
 {
     static const char *const names[] = {
         "failed", "usage",  "unsupported", "connect",  "protocol",  "disconnected", "peer",
@@ -194,9 +194,9 @@ static void add_stats(JsonBuilder *builder, const struct zc_report *report)
     const struct zcmig_stats *stats = report->stats;
 
     zc_report_add_text(builder, "status", zcmig_state_name(stats->state));
-    add_ms(builder, "total-time", stats->setup_ns + stats->transfer_ns + stats->verify_ns);
-    add_ms(builder, "setup-time", stats->setup_ns);
-    add_ms(builder, "transfer-time", stats->transfer_ns);
+    zc_report_add_ms(builder, "total-time", stats->setup_ns + stats->transfer_ns + stats->verify_ns);
+    zc_report_add_ms(builder, "setup-time", stats->setup_ns);
+    zc_report_add_ms(builder, "transfer-time", stats->transfer_ns);
     zc_report_add_text(builder, "peer", zc_report_peer(stats));
     zc_report_add_text(builder, "route", zcmig_route_name(stats->route));
     zc_report_add_ram(builder, stats, stats->transfer_ns);
@@ -234,7 +234,7 @@ void zc_report_print_json(const struct zc_report *report, FILE *file)
         zc_report_add_text(builder, "status", zcmig_state_name(ZCMIG_STATE_FAILED));
     }
     if (report->error) {
-        add_error(builder, report->error);
+        zc_report_add_error(builder, report->error);
     }
     json_builder_end_object(builder);
 

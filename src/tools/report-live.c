@@ -6,6 +6,8 @@
 #include "tools/report.h"
 
 #define NS_PER_MS 1e6
+#define NS_PER_US 1e3
+#define NS_PER_S 1e9
 
 struct part {
     const char *name;
@@ -94,6 +96,44 @@ static void print_guest(const struct zcmig_stats *stats, FILE *file)
     fputc('\n', file);
 }
 
+/* What tracking its writes cost the guest: the same write, with and without. */
+static void print_latency(const struct zcmig_live_stats *live, FILE *file)
+{
+    const struct {
+        const char *name;
+        const struct zcmig_latency *latency;
+    } rows[] = { { "untracked", &live->untracked }, { "tracked", &live->tracked } };
+    const char *label = "guest's writes";
+
+    for (unsigned int i = 0; i < G_N_ELEMENTS(rows); i++) {
+        const struct zcmig_latency *latency = rows[i].latency;
+        if (latency->writes == 0) {
+            continue;
+        }
+        fprintf(file,
+                "  %-14s %-9s half within %.1f us, 99%% %.1f us, 99.9%% %.1f us, all %.1f us "
+                "(%" G_GUINT64_FORMAT ")\n",
+                label, rows[i].name, (double)latency->p50_ns / NS_PER_US,
+                (double)latency->p99_ns / NS_PER_US, (double)latency->p999_ns / NS_PER_US,
+                (double)latency->max_ns / NS_PER_US, latency->writes);
+        label = "";
+    }
+}
+
+static void print_reconnects(const struct zcmig_live_stats *live, FILE *file)
+{
+    if (live->reconnecting_ns == 0) {
+        return;
+    }
+    fprintf(file, "  %-14s %" G_GUINT64_FORMAT " time%s; %.3f s without connections", "reconnected",
+            live->reconnects, live->reconnects == 1 ? "" : "s",
+            (double)live->reconnecting_ns / NS_PER_S);
+    if (live->resent_pages) {
+        fprintf(file, ", %" G_GUINT64_FORMAT " pages sent again", live->resent_pages);
+    }
+    fputc('\n', file);
+}
+
 void zc_report_live_print(const struct zcmig_stats *stats, FILE *file)
 {
     const struct zcmig_live_stats *live = &stats->live;
@@ -113,7 +153,9 @@ void zc_report_live_print(const struct zcmig_stats *stats, FILE *file)
         }
         fputc('\n', file);
         print_downtime(&live->downtime, file);
+        print_latency(live, file);
     }
+    print_reconnects(live, file);
     print_guest(stats, file);
 }
 
@@ -205,6 +247,28 @@ static void add_guest(JsonBuilder *builder, const struct zcmig_live_stats *live)
     json_builder_end_object(builder);
 }
 
+static void add_latency(JsonBuilder *builder, const char *name, const struct zcmig_latency *latency)
+{
+    unsigned int n = ZCMIG_LATENCY_BUCKETS;
+
+    begin(builder, name);
+    zc_report_add_count(builder, "writes", latency->writes);
+    zc_report_add_count(builder, "median-ns", (uint64_t)latency->p50_ns);
+    zc_report_add_count(builder, "p99-ns", (uint64_t)latency->p99_ns);
+    zc_report_add_count(builder, "p999-ns", (uint64_t)latency->p999_ns);
+    zc_report_add_count(builder, "max-ns", (uint64_t)latency->max_ns);
+    json_builder_set_member_name(builder, "histogram");
+    json_builder_begin_array(builder);
+    while (n > 0 && latency->histogram[n - 1] == 0) {
+        n--;
+    }
+    for (unsigned int i = 0; i < n; i++) {
+        json_builder_add_int_value(builder, (gint64)latency->histogram[i]);
+    }
+    json_builder_end_array(builder);
+    json_builder_end_object(builder);
+}
+
 void zc_report_live_add(JsonBuilder *builder, const struct zcmig_stats *stats)
 {
     const struct zcmig_live_stats *live = &stats->live;
@@ -215,6 +279,10 @@ void zc_report_live_add(JsonBuilder *builder, const struct zcmig_stats *stats)
             add_downtime(builder, &live->downtime);
         }
         zc_report_live_add_estimate(builder, live);
+        begin(builder, "write-latency");
+        add_latency(builder, "untracked", &live->untracked);
+        add_latency(builder, "tracked", &live->tracked);
+        json_builder_end_object(builder);
         json_builder_set_member_name(builder, "iterations");
         json_builder_begin_array(builder);
         for (unsigned int i = 0; i < live->n_kept; i++) {
@@ -223,6 +291,15 @@ void zc_report_live_add(JsonBuilder *builder, const struct zcmig_stats *stats)
         json_builder_end_array(builder);
     } else if (live->downtime.observed_ns) {
         add_ms(builder, "observed-downtime", live->downtime.observed_ns);
+    }
+    if (live->reconnecting_ns) {
+        begin(builder, "reconnect");
+        zc_report_add_count(builder, "count", live->reconnects);
+        add_ms(builder, "time", live->reconnecting_ns);
+        if (stats->sending) {
+            zc_report_add_count(builder, "resent-pages", live->resent_pages);
+        }
+        json_builder_end_object(builder);
     }
     add_guest(builder, live);
 }

@@ -65,6 +65,9 @@ void zc_report_add_mismatches(JsonBuilder *builder, const struct zcmig_mismatch 
 void zc_report_add_count(JsonBuilder *builder, const char *name, uint64_t value);
 void zc_report_add_text(JsonBuilder *builder, const char *name, const char *value);
 void zc_report_add_number(JsonBuilder *builder, const char *name, double value);
+void zc_report_add_ms(JsonBuilder *builder, const char *name, int64_t ns);
+/* Adds the members "error-desc", as query-migrate has it, and "error". */
+void zc_report_add_error(JsonBuilder *builder, const GError *error);
 
 /* The finished object on one line, with its newline.  The caller frees. */
 char *zc_report_json_line(JsonBuilder *builder);

@@ -18,6 +18,22 @@ void zc_run_set_verbosity(const struct zc_output *output)
                                               : ZC_LOG_WARNING);
 }
 
+void zc_run_announce(const char *address, const struct zc_output *output)
+{
+    if (output->json) {
+        g_autoptr(JsonBuilder) builder = json_builder_new();
+        json_builder_begin_object(builder);
+        zc_report_add_text(builder, "event", "listening");
+        zc_report_add_text(builder, "address", address);
+        json_builder_end_object(builder);
+        g_autofree char *line = zc_report_json_line(builder);
+        fputs(line, stdout);
+    } else {
+        printf("zcmig: listening on %s\n", address);
+    }
+    fflush(stdout);
+}
+
 static int finish(const struct zc_report *report, const struct zc_output *output)
 {
     if (output->json) {
@@ -29,14 +45,20 @@ static int finish(const struct zc_report *report, const struct zc_output *output
     return report->error ? zc_cli_fail(report->command, report->error) : ZC_EXIT_DONE;
 }
 
+static void cancel_session(void *session)
+{
+    zcmig_session_cancel(session);
+}
+
 int zc_run_session(const char *command, zcmig_session *session, const struct zc_output *output)
 {
     g_autoptr(GError) error = NULL;
     struct zcmig_stats stats;
     struct zc_report report = { .command = command, .stats = &stats };
 
-    zc_signals_watch(session);
-    struct zc_progress *progress = zc_progress_start(session, output);
+    zc_signals_watch(cancel_session, session);
+    struct zc_progress_session shown = { .session = session };
+    struct zc_progress *progress = zc_progress_start(&zc_progress_session_view, &shown, output);
     bool done = zcmig_session_run(session, &error);
     zc_progress_stop(progress);
     zc_signals_release();

@@ -14,6 +14,9 @@
  * made. */
 void zc_run_set_verbosity(const struct zc_output *output);
 
+/* Says on stdout where we listen: whoever started us may connect once this line is there. */
+void zc_run_announce(const char *address, const struct zc_output *output);
+
 /* Blocks until the session ends.  Returns the exit code; all has been printed. */
 int zc_run_session(const char *command, zcmig_session *session, const struct zc_output *output);
 

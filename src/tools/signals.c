@@ -7,20 +7,22 @@
 #include "tools/signals.h"
 
 /* atomic: set in watch and release, read in the handler */
-static _Atomic(zcmig_session *) watched;
+static _Atomic(void *) watched;
+/* set before @watched */
+static void (*cancel_watched)(void *session);
 /* atomic: counted in the handler, taken by the progress thread */
 static _Atomic bool status_wanted;
 
 static void on_cancel(int number)
 {
-    zcmig_session *session = atomic_load(&watched);
+    void *session = atomic_load(&watched);
 
     (void)number;
     /* The next one gets the default: it kills. */
     signal(SIGINT, SIG_DFL);
     signal(SIGTERM, SIG_DFL);
     if (session) {
-        zcmig_session_cancel(session);
+        cancel_watched(session);
     }
 }
 
@@ -38,8 +40,9 @@ static void set_handler(int number, void (*handler)(int))
     sigaction(number, &action, NULL);
 }
 
-void zc_signals_watch(zcmig_session *session)
+void zc_signals_watch(void (*cancel)(void *session), void *session)
 {
+    cancel_watched = cancel;
     atomic_store(&watched, session);
     set_handler(SIGPIPE, SIG_IGN);
     set_handler(SIGUSR1, on_status);

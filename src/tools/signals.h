@@ -9,10 +9,11 @@
 
 #include <stdbool.h>
 
-#include <zcmig/zcmig.h>
-
-/* From now on the signals mean @session.  It must outlive zc_signals_release(). */
-void zc_signals_watch(zcmig_session *session);
+/*
+ * From now on the signals mean @session, which @cancel cancels, async-signal-safe.  It must outlive
+ * zc_signals_release().
+ */
+void zc_signals_watch(void (*cancel)(void *session), void *session);
 
 /* The signals mean no session any more; a signal that comes later kills. */
 void zc_signals_release(void);

@@ -24,6 +24,32 @@ static void put_text(GByteArray *out, const char text[static ZC_EXTENSION_TEXT_B
     g_byte_array_append(out, (const uint8_t *)text, (guint)strnlen(text, TEXT_MAX));
 }
 
+static void put_memory(GByteArray *out, const struct zc_extension *message)
+{
+    g_assert(message->memory.n_blocks >= 1 && message->memory.n_blocks <= ZC_EXTENSION_MEMORY_MAX);
+    for (uint32_t i = 0; i < message->memory.n_blocks; i++) {
+        zc_append_u64(out, message->memory.blocks[i].device);
+        zc_append_u64(out, message->memory.blocks[i].inode);
+    }
+}
+
+/* Of a session that outlives its connections. */
+static void put_of_kept(GByteArray *out, const struct zc_extension *message)
+{
+    if (message->type == ZC_EXTENSION_KEEP) {
+        g_byte_array_append(out, message->keep.secret, sizeof(message->keep.secret));
+        zc_append_u32(out, message->keep.seconds);
+    } else if (message->type == ZC_EXTENSION_RESUME) {
+        g_byte_array_append(out, message->resume.uuid, sizeof(message->resume.uuid));
+        g_byte_array_append(out, message->resume.secret, sizeof(message->resume.secret));
+        g_byte_array_append(out, message->resume.token, sizeof(message->resume.token));
+    } else if (message->type == ZC_EXTENSION_RESUMED) {
+        zc_append_u8(out, message->resumed.runs);
+        zc_append_u64(out, message->resumed.ran_ns);
+        zc_append_u64(out, message->resumed.barriers);
+    }
+}
+
 void zc_extension_put(GByteArray *out, const struct zc_extension *message)
 {
     zc_append_u8(out, (uint8_t)message->type);
@@ -74,12 +100,13 @@ void zc_extension_put(GByteArray *out, const struct zc_extension *message)
         return;
     case ZC_EXTENSION_MEMORY:
     case ZC_EXTENSION_MAPPED:
-        g_assert(message->memory.n_blocks >= 1 &&
-                 message->memory.n_blocks <= ZC_EXTENSION_MEMORY_MAX);
-        for (uint32_t i = 0; i < message->memory.n_blocks; i++) {
-            zc_append_u64(out, message->memory.blocks[i].device);
-            zc_append_u64(out, message->memory.blocks[i].inode);
-        }
+        put_memory(out, message);
+        return;
+    case ZC_EXTENSION_KEEP:
+    case ZC_EXTENSION_RESUME:
+    case ZC_EXTENSION_RESUMED:
+    case ZC_EXTENSION_HEARD:
+        put_of_kept(out, message);
         return;
     }
     g_assert_not_reached();
@@ -257,6 +284,46 @@ static bool decode_memory(struct zc_cursor *cursor, struct zc_extension *out, co
     return true;
 }
 
+/* 16 bytes. */
+static bool take_id(struct zc_cursor *cursor, uint8_t id_out[static 16])
+{
+    const uint8_t *bytes;
+
+    if (!zc_cursor_bytes(cursor, 16, &bytes)) {
+        return false;
+    }
+    memcpy(id_out, bytes, 16);
+    return true;
+}
+
+static bool decode_keep(struct zc_cursor *cursor, struct zc_extension *out, GError **error)
+{
+    return (take_id(cursor, out->keep.secret) && zc_cursor_u32(cursor, &out->keep.seconds)) ||
+           zc_error(error, ZCMIG_ERROR_PROTOCOL, "extension KEEP is too short");
+}
+
+static bool decode_resume(struct zc_cursor *cursor, struct zc_extension *out, GError **error)
+{
+    return (take_id(cursor, out->resume.uuid) && take_id(cursor, out->resume.secret) &&
+            take_id(cursor, out->resume.token)) ||
+           zc_error(error, ZCMIG_ERROR_PROTOCOL, "extension RESUME is too short");
+}
+
+static bool decode_resumed(struct zc_cursor *cursor, struct zc_extension *out, GError **error)
+{
+    if (!zc_cursor_u8(cursor, &out->resumed.runs) || !zc_cursor_u64(cursor, &out->resumed.ran_ns) ||
+        !zc_cursor_u64(cursor, &out->resumed.barriers)) {
+        return zc_error(error, ZCMIG_ERROR_PROTOCOL, "extension RESUMED is too short");
+    }
+    if (out->resumed.runs > 1 || out->resumed.ran_ns > INT64_MAX) {
+        return zc_error(error, ZCMIG_ERROR_PROTOCOL,
+                        "extension RESUMED: got %u for a guest that runs, allowed are 0 and 1, and "
+                        "times below 2^63 ns",
+                        out->resumed.runs);
+    }
+    return true;
+}
+
 static bool decode_fields(struct zc_cursor *cursor, struct zc_extension *out, uint8_t type,
                           GError **error)
 {
@@ -282,10 +349,18 @@ static bool decode_fields(struct zc_cursor *cursor, struct zc_extension *out, ui
         return decode_memory(cursor, out, "MEMORY", error);
     case ZC_EXTENSION_MAPPED:
         return decode_memory(cursor, out, "MAPPED", error);
+    case ZC_EXTENSION_KEEP:
+        return decode_keep(cursor, out, error);
+    case ZC_EXTENSION_RESUME:
+        return decode_resume(cursor, out, error);
+    case ZC_EXTENSION_RESUMED:
+        return decode_resumed(cursor, out, error);
+    case ZC_EXTENSION_HEARD:
+        return true;
     default:
         return zc_error(error, ZCMIG_ERROR_PROTOCOL,
                         "extension: got message type %u, allowed are %d to %d", type,
-                        ZC_EXTENSION_SESSION, ZC_EXTENSION_MAPPED);
+                        ZC_EXTENSION_SESSION, ZC_EXTENSION_HEARD);
     }
 }
 

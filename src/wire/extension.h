@@ -29,6 +29,15 @@
  *     RAM START                        -->
  *                                      <--    MAPPED
  *
+ * A session that both keep goes on after its connections were cut.  On a new main
+ * connection, after the greeting:
+ *
+ *     RESUME                           -->
+ *                                      <--    RESUMED
+ *     (channels), RAM START, pages     -->                    runs 0: all from here on again
+ *     MANIFEST ...                     -->                    runs 1: what follows RUN
+ *     HEARD                            -->                    the end of each kept session
+ *
  * Forward, an extension message is a command of number ZC_EXTENSION_COMMAND;
  * backward, a return-path message of type ZC_RETURN_EXTENSION.  Both carry one
  * struct zc_extension, big-endian, its first byte the type.
@@ -60,6 +69,10 @@ enum zc_extension_type {
     ZC_EXTENSION_OBSERVED = 8,     /* backward: what the guest noticed of its move */
     ZC_EXTENSION_MEMORY = 9,  /* forward, its descriptors with it (SCM_RIGHTS): the RAM itself */
     ZC_EXTENSION_MAPPED = 10, /* backward: what the destination mapped of these */
+    ZC_EXTENSION_KEEP = 11, /* either: this end keeps the session for a while without connections */
+    ZC_EXTENSION_RESUME = 12,  /* forward, on a new connection: which session goes on */
+    ZC_EXTENSION_RESUMED = 13, /* backward: it does, and where its guest is */
+    ZC_EXTENSION_HEARD = 14,   /* forward: the source of a kept session knows all it needs */
 };
 
 enum zc_verify_mode {
@@ -129,6 +142,20 @@ struct zc_extension {
             uint32_t n_blocks;
             struct zc_memory_identity blocks[ZC_EXTENSION_MEMORY_MAX];
         } memory;
+        struct {
+            uint8_t secret[16]; /* forward; backward zeros */
+            uint32_t seconds;   /* without connections; 0: not at all */
+        } keep;
+        struct {
+            uint8_t uuid[16];   /* of SESSION */
+            uint8_t secret[16]; /* of KEEP */
+            uint8_t token[16];  /* that the new channels carry for a UUID */
+        } resume;
+        struct {
+            uint8_t runs;      /* 1: the guest was given away by RUN, and runs here */
+            uint64_t ran_ns;   /* for so long */
+            uint64_t barriers; /* that the destination has passed in this session */
+        } resumed;
     };
 };
 

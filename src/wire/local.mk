@@ -1,6 +1,7 @@
 noinst_LTLIBRARIES += src/wire/libwire.la
 src_wire_libwire_la_SOURCES = \
 	src/wire/bytes.h \
+	src/wire/early.c src/wire/early.h \
 	src/wire/extension.c src/wire/extension.h \
 	src/wire/multifd.c src/wire/multifd.h \
 	src/wire/return-path.c \

@@ -394,6 +394,16 @@ enum zc_stream_result zc_stream_decoder_next(struct zc_stream_decoder *decoder,
     return result;
 }
 
+bool zc_stream_decoder_after_early(struct zc_stream_decoder *decoder, uint64_t state_bytes)
+{
+    if (decoder->phase != ZC_PHASE_DEVICES || decoder->ram == ZC_RAM_ENDED) {
+        return false;
+    }
+    decoder->offset += state_bytes;
+    decoder->phase = ZC_PHASE_ITEMS;
+    return true;
+}
+
 bool zc_stream_decoder_after_devices(struct zc_stream_decoder *decoder, uint64_t device_bytes)
 {
     if (decoder->phase != ZC_PHASE_DEVICES || decoder->ram != ZC_RAM_ENDED) {

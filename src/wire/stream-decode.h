@@ -24,7 +24,7 @@ enum zc_stream_phase {
     ZC_PHASE_RAM_BLOCKS,  /* the rest of its list */
     ZC_PHASE_RAM_RECORDS, /* pages, FLUSH, EOS */
     ZC_PHASE_RAM_FOOTER,  /* of the section that EOS ended, and the item behind it */
-    ZC_PHASE_DEVICES,     /* nothing, before zc_stream_decoder_after_devices */
+    ZC_PHASE_DEVICES,     /* nothing, before zc_stream_decoder_after_devices or _early */
     ZC_PHASE_EOF,
     ZC_PHASE_TAIL,    /* description, extension commands */
     ZC_PHASE_REFUSED, /* nothing, for ever */

@@ -140,7 +140,8 @@ void zc_stream_decoder_free(struct zc_stream_decoder *decoder); /* accepts NULL 
  * ones and ENABLE_COLO come out as events too.  PACKAGED has payload_bytes, at most 16 MiB.
  *
  * A FULL section is the beginning of opaque device state (it has no length): after its event the
- * decoder refuses to go on, unless zc_stream_decoder_after_devices is called first.  Sections of
+ * decoder refuses to go on, unless zc_stream_decoder_after_devices (after RAM's END) or
+ * zc_stream_decoder_after_early (before it) is called first.  Sections of
  * other START/PART/END users (dirty bitmaps, VFIO) are refused.
  *
  * Errors, all with the place in the stream: ZCMIG_ERROR_PROTOCOL (what was got, what is allowed),
@@ -158,6 +159,12 @@ enum zc_stream_result zc_stream_decoder_next(struct zc_stream_decoder *decoder,
  * nothing, when the last event was not a FULL section or RAM has not ended.
  */
 bool zc_stream_decoder_after_devices(struct zc_stream_decoder *decoder, uint64_t device_bytes);
+
+/*
+ * The same before RAM has ended: @state_bytes are the rest of that one section, its footer included
+ * (wire/early.h).  Items go on.
+ */
+bool zc_stream_decoder_after_early(struct zc_stream_decoder *decoder, uint64_t state_bytes);
 
 /* ---- encoder: each appends one item to @out */
 

@@ -252,58 +252,84 @@ static bool measure(const uint8_t *bytes, size_t end, const struct device *devic
     return true;
 }
 
-/* The next device of the description that is @section's; before the first section others too. */
-static bool match_device(struct zc_json *json, bool *first, bool may_pass,
-                         const struct zc_tail_section *section, struct device *device,
-                         GError **error)
+/* The next device of the description must be @section's. */
+static bool match_device(struct zc_json *json, bool *first, const struct zc_tail_section *section,
+                         struct device *device, GError **error)
 {
     bool more;
 
-    while (zc_json_element(json, first, &more) && more && read_device(json, device)) {
-        if (zc_json_text_is(device->name, section->name) && device->instance == section->instance) {
-            return true;
-        }
-        if (!may_pass) {
-            return zc_error(error, ZCMIG_ERROR_PROTOCOL,
-                            "device '%s': offset %zu: the description has '%.*s' there",
-                            section->name, section->offset, (int)MIN(device->name.length, 255),
-                            (const char *)device->name.bytes);
-        }
+    if (!zc_json_element(json, first, &more) || !more || !read_device(json, device)) {
+        return zc_error(error, ZCMIG_ERROR_PROTOCOL, "device '%s': not in the description",
+                        section->name);
     }
-    return zc_error(error, ZCMIG_ERROR_PROTOCOL, "device '%s': not in the description",
-                    section->name);
+    return (zc_json_text_is(device->name, section->name) &&
+            device->instance == section->instance) ||
+           zc_error(error, ZCMIG_ERROR_PROTOCOL,
+                    "device '%s': offset %zu: the description has '%.*s' there", section->name,
+                    section->offset, (int)MIN(device->name.length, 255),
+                    (const char *)device->name.bytes);
 }
 
-int zc_tail_index(const uint8_t *bytes, const struct zc_tail *tail,
-                  struct zc_tail_section *sections, unsigned int max, GError **error)
-{
-    const uint8_t *text = bytes + tail->description_offset;
-    struct zc_json json = { text, text + tail->description_bytes, 0 };
-    unsigned int n = 0;
-    bool first = true, more;
+/* The list being made, and where in the description it is. */
+struct indexing {
+    struct zc_json json;
+    bool first;
+    struct zc_tail_section *sections;
+    unsigned int n, max;
+};
 
-    if (!enter_devices(&json)) {
-        zc_error(error, ZCMIG_ERROR_PROTOCOL, "device state: its description has no devices");
-        return -1;
-    }
-    for (size_t offset = 0; offset < tail->devices_bytes; n++) {
-        struct device device;
-        if (n == max) {
-            zc_error(error, ZCMIG_ERROR_LIMIT, "device state: more than %u sections", max);
-            return -1;
+static bool index_sections(struct indexing *indexing, const struct zc_tail_sections *all,
+                           GError **error)
+{
+    struct device device;
+
+    for (size_t offset = 0; offset < all->length; indexing->n++) {
+        struct zc_tail_section *section = &indexing->sections[indexing->n];
+        if (indexing->n == indexing->max) {
+            return zc_error(error, ZCMIG_ERROR_LIMIT, "device state: more than %u sections",
+                            indexing->max);
         }
-        struct zc_tail_section *section = &sections[n];
-        if (!read_head(bytes, tail->devices_bytes, offset, section, error) ||
-            !match_device(&json, &first, n == 0, section, &device, error) ||
-            !measure(bytes, tail->devices_bytes, &device, section, error)) {
-            return -1;
+        if (!read_head(all->bytes, all->length, offset, section, error) ||
+            !match_device(&indexing->json, &indexing->first, section, &device, error) ||
+            !measure(all->bytes, all->length, &device, section, error)) {
+            return false;
         }
         offset += section->bytes;
     }
-    if (!zc_json_element(&json, &first, &more) || more) {
-        zc_error(error, ZCMIG_ERROR_PROTOCOL,
-                 "device state: the description has more devices than the %u sections", n);
+    return true;
+}
+
+int zc_tail_index(const uint8_t *bytes, const struct zc_tail *tail,
+                  const struct zc_tail_sections *early, struct zc_tail_section *sections,
+                  unsigned int max, unsigned int *n_early_out, GError **error)
+{
+    const struct zc_tail_sections none = { NULL, 0 };
+    const struct zc_tail_sections late = { bytes, tail->devices_bytes };
+    const uint8_t *text = bytes + tail->description_offset;
+    struct indexing indexing = { .json = { text, text + tail->description_bytes, 0 },
+                                 .first = true,
+                                 .sections = sections,
+                                 .max = max };
+    bool more;
+
+    if (!enter_devices(&indexing.json)) {
+        zc_error(error, ZCMIG_ERROR_PROTOCOL, "device state: its description has no devices");
         return -1;
     }
-    return (int)n;
+    if (!index_sections(&indexing, early ? early : &none, error)) {
+        return -1;
+    }
+    if (n_early_out) {
+        *n_early_out = indexing.n;
+    }
+    if (!index_sections(&indexing, &late, error)) {
+        return -1;
+    }
+    if (!zc_json_element(&indexing.json, &indexing.first, &more) || more) {
+        zc_error(error, ZCMIG_ERROR_PROTOCOL,
+                 "device state: the description has more devices than the %u sections",
+                 indexing.n);
+        return -1;
+    }
+    return (int)indexing.n;
 }

@@ -49,14 +49,22 @@ struct zc_tail_section {
 bool zc_tail_find(const uint8_t *bytes, size_t length, size_t description_max, size_t *searched,
                   struct zc_tail *tail_out);
 
+/* Sections of device state one behind the other. */
+struct zc_tail_sections {
+    const uint8_t *bytes;
+    size_t length;
+};
+
 /*
  * Cuts the tail into its device sections: each must begin with the name and instance of the next
  * device of the description and meet its footer after as many bytes as that says.  Devices whose
- * state was sent before the RAM come first in the description; they are passed over.  Returns the
- * number of sections, at most @max, or -1 with @error: ZCMIG_ERROR_PROTOCOL (section, offset, what
- * was got), ZCMIG_ERROR_LIMIT (more than @max).
+ * state was sent before RAM was whole come first in the description: @early are their sections, or
+ * NULL.  Returns the number of sections, of which the first *@n_early_out (or NULL) are early ones,
+ * with offsets in @early; at most @max; or -1 with @error: ZCMIG_ERROR_PROTOCOL (section, offset,
+ * what was got), ZCMIG_ERROR_LIMIT (more than @max).
  */
 int zc_tail_index(const uint8_t *bytes, const struct zc_tail *tail,
-                  struct zc_tail_section *sections, unsigned int max, GError **error);
+                  const struct zc_tail_sections *early, struct zc_tail_section *sections,
+                  unsigned int max, unsigned int *n_early_out, GError **error);
 
 #endif

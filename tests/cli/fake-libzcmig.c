@@ -131,9 +131,11 @@ zcmig_session *zcmig_send_new(const struct zcmig_send_options *options, GError *
                 options->uuid ? options->uuid : "-", (int)options->route, options->plain);
         fprintf(stderr,
                 "downtime_limit_ms=%" G_GINT64_FORMAT " timeout_ms=%" G_GINT64_FORMAT
-                " timeout_policy=%d auto_converge=%d tracker=%d run_for_ms=%" G_GINT64_FORMAT "\n",
+                " timeout_policy=%d auto_converge=%d tracker=%d run_for_ms=%" G_GINT64_FORMAT
+                " reconnect_ms=%" G_GINT64_FORMAT "\n",
                 options->downtime_limit_ms, options->timeout_ms, (int)options->timeout_policy,
-                options->auto_converge, (int)options->tracker, options->run_for_ms);
+                options->auto_converge, (int)options->tracker, options->run_for_ms,
+                options->reconnect_ms);
     }
     return session_new(true, error);
 }
@@ -150,7 +152,9 @@ zcmig_session *zcmig_recv_new(const struct zcmig_recv_options *options, GError *
                 options->max_ram_bytes, options->channels, (int)options->verify, options->populate,
                 options->allow_wildcard, options->accept_timeout_ms, options->stall_timeout_ms,
                 options->uuid ? options->uuid : "-");
-        fprintf(stderr, "run_for_ms=%" G_GINT64_FORMAT " source_qmp=%s\n", options->run_for_ms,
+        fprintf(stderr,
+                "run_for_ms=%" G_GINT64_FORMAT " reconnect_ms=%" G_GINT64_FORMAT " source_qmp=%s\n",
+                options->run_for_ms, options->reconnect_ms,
                 options->source_qmp ? options->source_qmp : "-");
     }
     return session_new(false, error);

@@ -78,7 +78,7 @@ GByteArray *zc_captured_tail(const char *file, guint bytes_max)
     struct zc_tail tail;
 
     ZC_MUST(zc_tail_find(devices, stream->len - begin, DESCRIPTION_MAX, &searched, &tail));
-    int n = zc_tail_index(devices, &tail, sections, SECTIONS_MAX, &error);
+    int n = zc_tail_index(devices, &tail, NULL, sections, SECTIONS_MAX, NULL, &error);
     if (n <= 0) {
         g_error("%s: %s", file, error ? error->message : "no devices");
     }
@@ -106,6 +106,6 @@ GByteArray *zc_captured_tail(const char *file, guint bytes_max)
     searched = 0;
     ZC_MUST(zc_tail_find(small->data, small->len, DESCRIPTION_MAX, &searched, &tail));
     ZC_MUST(tail.bytes == small->len);
-    ZC_MUST(zc_tail_index(small->data, &tail, sections, SECTIONS_MAX, NULL) > 1);
+    ZC_MUST(zc_tail_index(small->data, &tail, NULL, sections, SECTIONS_MAX, NULL, NULL) > 1);
     return small;
 }

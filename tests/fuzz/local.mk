@@ -3,7 +3,7 @@
 #   make fuzz [FUZZ_SECONDS=30]   fuzzes each target; new inputs and crashes go to tests/fuzz/work
 #   make update-corpus            writes the seeds again, after a wanted change of the bytes
 FUZZ_SECONDS = 30
-ZC_FUZZ_TARGETS = address extension manifest multifd return-path stream tail
+ZC_FUZZ_TARGETS = address early extension manifest monitor multifd return-path stream tail
 
 check_LTLIBRARIES += tests/fuzz/libsamples.la
 tests_fuzz_libsamples_la_SOURCES = \
@@ -13,12 +13,15 @@ tests_fuzz_libsamples_la_CPPFLAGS = $(ZC_TEST_CPPFLAGS)
 
 ZC_FUZZ_LIBS = tests/fuzz/libsamples.la src/net/libnet.la src/wire/libwire.la src/mem/libmem.la \
 	src/base/libbase.la $(GLIB_LIBS)
+ZC_FUZZ_MONITOR_LIBS = src/guest/libguest.la $(ZC_FUZZ_LIBS) $(JSON_LIBS)
 ZC_REPLAY_FILES = tests/fuzz/replay.c tests/fuzz/fuzz.h
 ZC_REPLAY_CPPFLAGS = $(ZC_TEST_CPPFLAGS) -DZC_FUZZ_SRCDIR='"$(abs_top_srcdir)"'
 ZC_REPLAY_TESTS = \
 	tests/fuzz/replay-address \
+	tests/fuzz/replay-early \
 	tests/fuzz/replay-extension \
 	tests/fuzz/replay-manifest \
+	tests/fuzz/replay-monitor \
 	tests/fuzz/replay-multifd \
 	tests/fuzz/replay-return-path \
 	tests/fuzz/replay-stream \
@@ -36,12 +39,18 @@ tests_fuzz_seeds_LDADD = tests/lib/libfixture.la $(ZC_FUZZ_LIBS)
 tests_fuzz_replay_address_SOURCES = tests/fuzz/address.c $(ZC_REPLAY_FILES)
 tests_fuzz_replay_address_CPPFLAGS = $(ZC_REPLAY_CPPFLAGS) -DZC_FUZZ_TARGET='"address"'
 tests_fuzz_replay_address_LDADD = $(ZC_FUZZ_LIBS)
+tests_fuzz_replay_early_SOURCES = tests/fuzz/early.c $(ZC_REPLAY_FILES)
+tests_fuzz_replay_early_CPPFLAGS = $(ZC_REPLAY_CPPFLAGS) -DZC_FUZZ_TARGET='"early"'
+tests_fuzz_replay_early_LDADD = $(ZC_FUZZ_LIBS)
 tests_fuzz_replay_extension_SOURCES = tests/fuzz/extension.c $(ZC_REPLAY_FILES)
 tests_fuzz_replay_extension_CPPFLAGS = $(ZC_REPLAY_CPPFLAGS) -DZC_FUZZ_TARGET='"extension"'
 tests_fuzz_replay_extension_LDADD = $(ZC_FUZZ_LIBS)
 tests_fuzz_replay_manifest_SOURCES = tests/fuzz/manifest.c $(ZC_REPLAY_FILES)
 tests_fuzz_replay_manifest_CPPFLAGS = $(ZC_REPLAY_CPPFLAGS) -DZC_FUZZ_TARGET='"manifest"'
 tests_fuzz_replay_manifest_LDADD = $(ZC_FUZZ_LIBS)
+tests_fuzz_replay_monitor_SOURCES = tests/fuzz/monitor.c $(ZC_REPLAY_FILES)
+tests_fuzz_replay_monitor_CPPFLAGS = $(ZC_REPLAY_CPPFLAGS) $(JSON_CFLAGS) -DZC_FUZZ_TARGET='"monitor"'
+tests_fuzz_replay_monitor_LDADD = $(ZC_FUZZ_MONITOR_LIBS)
 tests_fuzz_replay_multifd_SOURCES = tests/fuzz/multifd.c $(ZC_REPLAY_FILES)
 tests_fuzz_replay_multifd_CPPFLAGS = $(ZC_REPLAY_CPPFLAGS) -DZC_FUZZ_TARGET='"multifd"'
 tests_fuzz_replay_multifd_LDADD = $(ZC_FUZZ_LIBS)
@@ -59,8 +68,10 @@ if ENABLE_FUZZING
 ZC_LINK_FUZZER = $(AM_LDFLAGS) -fsanitize=fuzzer
 noinst_PROGRAMS += \
 	tests/fuzz/fuzz-address \
+	tests/fuzz/fuzz-early \
 	tests/fuzz/fuzz-extension \
 	tests/fuzz/fuzz-manifest \
+	tests/fuzz/fuzz-monitor \
 	tests/fuzz/fuzz-multifd \
 	tests/fuzz/fuzz-return-path \
 	tests/fuzz/fuzz-stream \
@@ -69,6 +80,10 @@ tests_fuzz_fuzz_address_SOURCES = tests/fuzz/address.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_address_CPPFLAGS = $(ZC_TEST_CPPFLAGS)
 tests_fuzz_fuzz_address_LDFLAGS = $(ZC_LINK_FUZZER)
 tests_fuzz_fuzz_address_LDADD = $(ZC_FUZZ_LIBS)
+tests_fuzz_fuzz_early_SOURCES = tests/fuzz/early.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_early_CPPFLAGS = $(ZC_TEST_CPPFLAGS)
+tests_fuzz_fuzz_early_LDFLAGS = $(ZC_LINK_FUZZER)
+tests_fuzz_fuzz_early_LDADD = $(ZC_FUZZ_LIBS)
 tests_fuzz_fuzz_extension_SOURCES = tests/fuzz/extension.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_extension_CPPFLAGS = $(ZC_TEST_CPPFLAGS)
 tests_fuzz_fuzz_extension_LDFLAGS = $(ZC_LINK_FUZZER)
@@ -77,6 +92,10 @@ tests_fuzz_fuzz_manifest_SOURCES = tests/fuzz/manifest.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_manifest_CPPFLAGS = $(ZC_TEST_CPPFLAGS)
 tests_fuzz_fuzz_manifest_LDFLAGS = $(ZC_LINK_FUZZER)
 tests_fuzz_fuzz_manifest_LDADD = $(ZC_FUZZ_LIBS)
+tests_fuzz_fuzz_monitor_SOURCES = tests/fuzz/monitor.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_monitor_CPPFLAGS = $(ZC_TEST_CPPFLAGS) $(JSON_CFLAGS)
+tests_fuzz_fuzz_monitor_LDFLAGS = $(ZC_LINK_FUZZER)
+tests_fuzz_fuzz_monitor_LDADD = $(ZC_FUZZ_MONITOR_LIBS)
 tests_fuzz_fuzz_multifd_SOURCES = tests/fuzz/multifd.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_multifd_CPPFLAGS = $(ZC_TEST_CPPFLAGS)
 tests_fuzz_fuzz_multifd_LDFLAGS = $(ZC_LINK_FUZZER)

@@ -121,7 +121,7 @@ static const struct {
     { "subsection", DEVICE(", \"subsections\": [{\"vmsd_name\": \"s\", \"fields\": "
                            "[{\"size\": 1}]}]") },
     { "nested", DEVICE(", \"fields\": [{\"struct\": {\"subsections\": []}, \"size\": 8}]") },
-    { "early", DEVICES("{\"name\": \"e\"}, {\"name\": \"d\", \"fields\": [{\"size\": 8}]}") },
+    { "bad-early", DEVICES("{\"name\": \"e\"}, {\"name\": \"d\", \"fields\": [{\"size\": 8}]}") },
     { "bad-size", DEVICE(", \"fields\": [{\"size\": 9}]") },
     { "bad-overflow", DEVICE(", \"fields\": [{\"size\": 9223372036854775799, "
                              "\"array_len\": 4}]") },
@@ -276,6 +276,38 @@ static void write_extension(const char *name, const struct zc_extension *message
     write_array("extension", name, bytes);
 }
 
+/* Of routes on one host, and of sessions that are kept. */
+static void write_extensions_of_live_guests(void)
+{
+    struct zc_extension message;
+
+    message =
+        (struct zc_extension){ .type = ZC_EXTENSION_MEMORY,
+                               .memory = { .n_blocks = 2, .blocks = { { 1, 2 }, { 3, 4 } } } };
+    write_extension("memory", &message);
+    message.type = ZC_EXTENSION_MAPPED;
+    write_extension("mapped", &message);
+    message = (struct zc_extension){
+        .type = ZC_EXTENSION_SESSION,
+        .session = { .live = true, .route = ZC_SESSION_ROUTE_MEMFD },
+    };
+    write_extension("session-memfd", &message);
+    message = (struct zc_extension){ .type = ZC_EXTENSION_KEEP,
+                                     .keep = { .secret = "secret", .seconds = 60 } };
+    write_extension("keep", &message);
+    message = (struct zc_extension){
+        .type = ZC_EXTENSION_RESUME,
+        .resume = { .uuid = "uuid", .secret = "secret", .token = "token" },
+    };
+    write_extension("resume", &message);
+    message = (struct zc_extension){ .type = ZC_EXTENSION_RESUMED,
+                                     .resumed = { .runs = 1, .ran_ns = 5, .barriers = 3 } };
+    write_extension("resumed", &message);
+    message = (struct zc_extension){ .type = ZC_EXTENSION_HEARD };
+    write_extension("heard", &message);
+    write_seed("extension", "bad-resumed", RAW("\15\2aaaaaaaabbbbbbbb"));
+}
+
 static void write_extensions(void)
 {
     static const uint8_t digests[24] = { 1, 2, 3, 4, 5, 6, 7, 8 };
@@ -315,17 +347,7 @@ static void write_extensions(void)
     message = (struct zc_extension){ .type = ZC_EXTENSION_OBSERVED,
                                      .observed = { .writes = 1234, .gap_ns = 29000000 } };
     write_extension("observed", &message);
-    message =
-        (struct zc_extension){ .type = ZC_EXTENSION_MEMORY,
-                               .memory = { .n_blocks = 2, .blocks = { { 1, 2 }, { 3, 4 } } } };
-    write_extension("memory", &message);
-    message.type = ZC_EXTENSION_MAPPED;
-    write_extension("mapped", &message);
-    message = (struct zc_extension){
-        .type = ZC_EXTENSION_SESSION,
-        .session = { .live = true, .route = ZC_SESSION_ROUTE_MEMFD },
-    };
-    write_extension("session-memfd", &message);
+    write_extensions_of_live_guests();
     write_seed("extension", "bad-type", RAW("\177"));
     write_seed("extension", "bad-memory", RAW("\11short"));
     write_seed("extension", "bad-empty", RAW(""));
@@ -335,6 +357,47 @@ static void write_extensions(void)
     write_seed("extension", "bad-first-page",
                RAW("\2\0\0\0\0\xff\xff\xff\xff\xff\xff\xff\xff\0\0\0\1aaaaaaaa"));
     write_seed("extension", "bad-code", RAW("\4\x7f"));
+}
+
+/* ------------------------------------------------ early devices, the monitor */
+
+static void write_early(void)
+{
+    write_seed("early", "part", RAW("\1state\x7e\0\0\0\x27\2\0\0\0\1\0\0\0\0\0\0\0\x10"));
+    write_seed("early", "end", RAW("\1state\x7e\0\0\0\x27\3\0\0\0\1\0\0\0\0\0\0\2\0"));
+    write_seed("early", "section",
+               RAW("\1state\x7e\0\0\0\x27\4\0\0\0\x29\1d\0\0\0\0\0\0\0\1"));
+    write_seed("early", "command", RAW("\1state\x7e\0\0\0\x27\x8\0\x0b\0\0"));
+    write_seed("early", "start",
+               RAW("\0state\x7e\0\0\0\x27\1\0\0\0\1\3ram\0\0\0\0\0\0\0\4"));
+    write_seed("early", "bad-imitation", RAW("\1st\x7e\0\0\0\x27\2\0\0\0\1ate"));
+    write_seed("early", "bad-cut", RAW("\1state\x7e\0\0\0\x27"));
+}
+
+#define MONITOR_GREETING "{\"QMP\": {\"version\": {\"qemu\": {\"major\": 10}}}}\r\n"
+#define MONITOR_STOP "{\"event\": \"STOP\", \"data\": {}}\r\n"
+
+static void write_monitor(void)
+{
+    write_seed("monitor", "blocks",
+               RAW("  Block Name    PSize  Offset  Used  Total  HVA  RO\r\n"
+                   "  pc.ram  4 KiB  0x0 0x3000000 0x3000000 0x7f94dce00000  rw\r\n"
+                   "          4 KiB  0x0 0x1000 0x1000 0x7f94dce00000  ro\r\n"));
+    write_seed("monitor", "layout",
+               RAW("FlatView #1\r\n AS \"memory\", root: system\r\n"
+                   "  0000000000000000-000000000009ffff (prio 0, ram): pc.ram\r\n"
+                   "  0000000100000000-000000017fffffff (prio 0, ram): pc.ram "
+                   "@00000000c0000000 KVM\r\n"));
+    write_seed("monitor", "client",
+               RAW(MONITOR_GREETING "{\"return\": {}, \"id\": 1}\r\n" MONITOR_STOP
+                                    "{\"return\": {\"status\": \"active\", \"ram\": {\"total\": 7}}, "
+                                    "\"id\": 2}\r\n" MONITOR_STOP));
+    write_seed("monitor", "client-refused",
+               RAW(MONITOR_GREETING "{\"return\": {}, \"id\": 1}\r\n{\"id\": 2, \"error\": "
+                                    "{\"class\": \"GenericError\", \"desc\": \"no\"}}\r\n"));
+    write_seed("monitor", "bad-greeting", RAW("{\"QMP\": {\"version\": 7}}\r\n"));
+    write_seed("monitor", "bad-answer", RAW(MONITOR_GREETING "{\"id\": \"1\"}\r\n[1]\r\n"));
+    write_seed("monitor", "bad-cut", RAW(MONITOR_GREETING "{\"return\": {"));
 }
 
 /* ---------------------------------------------------- manifests, addresses */
@@ -361,6 +424,8 @@ static void write_manifests(void)
     bytes[length - 1] ^= 1; /* which the target puts right again */
     write_seed("manifest", "bad-check-sum", bytes, length);
     bytes[11] = 2;
+    write_seed("manifest", "partial", bytes, length);
+    bytes[11] = 3;
     write_seed("manifest", "bad-version", bytes, length);
     bytes[11] = 1;
     bytes[13] = 1;
@@ -449,6 +514,8 @@ int main(int argc, char **argv)
     write_return_path();
     write_extensions();
     write_manifests();
+    write_early();
+    write_monitor();
     for (size_t i = 0; i < G_N_ELEMENTS(addresses); i++) {
         write_seed("address", addresses[i].name, addresses[i].uri, strlen(addresses[i].uri));
     }

@@ -30,7 +30,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
     ZC_MUST(tail.description_offset + tail.description_bytes == tail.bytes);
 
     GError *error = NULL;
-    int n = zc_tail_index(bytes, &tail, sections, SECTIONS_MAX, &error);
+    int n = zc_tail_index(bytes, &tail, NULL, sections, SECTIONS_MAX, NULL, &error);
     ZC_MUST((n < 0) == (error != NULL) && n <= SECTIONS_MAX);
     g_clear_error(&error);
     size_t at = 0;

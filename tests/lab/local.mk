@@ -18,6 +18,7 @@ EXTRA_DIST += tests/lab/init tests/lab/guest-functions.sh \
 	tests/lab/cases/doctor-probe.sh \
 	tests/lab/cases/doctor-rights.sh \
 	tests/lab/cases/doctor-trace.sh \
+	tests/lab/cases/doctor-vsock.sh \
 	tests/lab/cases/early-reuse.sh \
 	tests/lab/cases/features-off.sh \
 	tests/lab/cases/harmless-taps.sh \

@@ -7,7 +7,6 @@
 #include "config.h"
 
 #include <arpa/inet.h>
-#include <check.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -50,6 +49,7 @@ struct zc_meddler {
     _Atomic uint64_t call_after;
     void (*call)(void *data);
     void *call_data;
+    _Atomic bool cut_once;
     _Atomic bool stopping;
 };
 
@@ -80,6 +80,15 @@ static void cut_all(struct zc_meddler *meddler)
     }
 }
 
+/* Whether it is time to cut, and nobody else does it. */
+static bool is_due(struct zc_meddler *meddler, _Atomic uint64_t *after, uint64_t total)
+{
+    uint64_t at = atomic_load(after);
+
+    return total >= at && (!atomic_load(&meddler->cut_once) ||
+                           atomic_compare_exchange_strong(after, &at, UINT64_MAX));
+}
+
 /* Counts bytes from the source; false once the connections are cut. */
 static bool account(struct link *link, size_t n)
 {
@@ -91,7 +100,7 @@ static bool account(struct link *link, size_t n)
         atomic_compare_exchange_strong(&meddler->call_after, &call_after, UINT64_MAX)) {
         meddler->call(meddler->call_data);
     }
-    if (total >= atomic_load(&meddler->cut_after)) {
+    if (is_due(meddler, &meddler->cut_after, total)) {
         g_mutex_lock(&meddler->lock);
         cut_all(meddler);
         g_mutex_unlock(&meddler->lock);
@@ -178,9 +187,8 @@ static gpointer run_forward(gpointer data)
 
     if (recv(link->source_fd, magic, sizeof(magic), MSG_PEEK | MSG_WAITALL) == sizeof(magic)) {
         is_multifd = magic[0] == 0x11;
-        if (!is_multifd ||
-            (read_all(link, init, sizeof(init)) &&
-             write_all(link->destination_fd, init, sizeof(init)))) {
+        if (!is_multifd || (read_all(link, init, sizeof(init)) &&
+                            write_all(link->destination_fd, init, sizeof(init)))) {
             while (is_multifd ? forward_packet(link) : forward_bytes(link)) {
             }
         }
@@ -195,7 +203,7 @@ static bool account_back(struct link *link, size_t n)
     struct zc_meddler *meddler = link->meddler;
     uint64_t total = atomic_fetch_add(&meddler->bytes_back, n) + n;
 
-    if (total < atomic_load(&meddler->cut_back_after)) {
+    if (!is_due(meddler, &meddler->cut_back_after, total)) {
         return true;
     }
     g_mutex_lock(&meddler->lock);
@@ -264,9 +272,9 @@ struct zc_meddler *zc_meddler_start(const char *destination, zc_meddle_fn meddle
     atomic_init(&meddler->call_after, UINT64_MAX);
     g_mutex_init(&meddler->lock);
     meddler->listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    ck_assert_int_eq(bind(meddler->listen_fd, (struct sockaddr *)&address, length), 0);
-    ck_assert_int_eq(listen(meddler->listen_fd, (int)CONNECTIONS_MAX), 0);
-    ck_assert_int_eq(getsockname(meddler->listen_fd, (struct sockaddr *)&address, &length), 0);
+    g_assert_cmpint(bind(meddler->listen_fd, (struct sockaddr *)&address, length), ==, 0);
+    g_assert_cmpint(listen(meddler->listen_fd, (int)CONNECTIONS_MAX), ==, 0);
+    g_assert_cmpint(getsockname(meddler->listen_fd, (struct sockaddr *)&address, &length), ==, 0);
     meddler->address = g_strdup_printf("tcp:127.0.0.1:%u", ntohs(address.sin_port));
     meddler->acceptor = g_thread_new("acceptor", run_acceptor, meddler);
     return meddler;
@@ -281,6 +289,16 @@ void zc_meddler_cut_after(struct zc_meddler *meddler, uint64_t bytes, bool reset
 {
     atomic_store(&meddler->cut_reset, reset);
     atomic_store(&meddler->cut_after, bytes);
+}
+
+void zc_meddler_cut_once(struct zc_meddler *meddler)
+{
+    atomic_store(&meddler->cut_once, true);
+}
+
+void zc_meddler_refuse(struct zc_meddler *meddler)
+{
+    shutdown(meddler->listen_fd, SHUT_RDWR);
 }
 
 void zc_meddler_stall_after(struct zc_meddler *meddler, uint64_t bytes)
@@ -309,8 +327,8 @@ uint64_t zc_meddler_bytes_back(struct zc_meddler *meddler)
 void zc_meddler_narrow(struct zc_meddler *meddler, int bytes)
 {
     /* Accepted sockets inherit it. */
-    ck_assert_int_eq(
-        setsockopt(meddler->listen_fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes)), 0);
+    g_assert_cmpint(
+        setsockopt(meddler->listen_fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes)), ==, 0);
 }
 
 uint64_t zc_meddler_bytes(struct zc_meddler *meddler)

@@ -70,6 +70,10 @@ struct zc_meddler *zc_meddler_start(const char *destination, zc_meddle_fn meddle
 const char *zc_meddler_address(struct zc_meddler *meddler);
 /* Cut every connection (with a reset when @reset) after so many bytes of all from the source. */
 void zc_meddler_cut_after(struct zc_meddler *meddler, uint64_t bytes, bool reset);
+/* Connections that are made after a cut are not cut, unless a cut is asked for again. */
+void zc_meddler_cut_once(struct zc_meddler *meddler);
+/* Take no more connections. */
+void zc_meddler_refuse(struct zc_meddler *meddler);
 /* Take nothing more from the source after so many bytes, but keep the connections. */
 void zc_meddler_stall_after(struct zc_meddler *meddler, uint64_t bytes);
 /* The same cut, after so many bytes of all from the destination. */

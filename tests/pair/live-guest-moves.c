@@ -80,6 +80,26 @@ static void expect_downtime_adds_up(const struct zcmig_downtime *downtime)
     ck_assert_int_gt(downtime->estimate_ns, 0);
 }
 
+static uint64_t sum_of(const struct zcmig_latency *latency)
+{
+    uint64_t sum = 0;
+
+    for (unsigned int i = 0; i < ZCMIG_LATENCY_BUCKETS; i++) {
+        sum += latency->histogram[i];
+    }
+    return sum;
+}
+
+/* Every write here is in one of the two histograms. */
+static void expect_latency(const struct zcmig_live_stats *live)
+{
+    ck_assert_uint_eq(sum_of(&live->untracked), live->untracked.writes);
+    ck_assert_uint_eq(sum_of(&live->tracked), live->tracked.writes);
+    ck_assert_int_le(live->tracked.p50_ns, live->tracked.p99_ns);
+    ck_assert_int_le(live->tracked.p999_ns, live->tracked.max_ns);
+    ck_assert((live->tracked.writes > 0) == (live->tracked.max_ns > 0));
+}
+
 START_TEST(it_goes_on_where_it_stopped)
 {
     struct zc_pair pair;
@@ -96,6 +116,7 @@ START_TEST(it_goes_on_where_it_stopped)
     expect_moved(&pair);
     expect_downtime_adds_up(&pair.send_stats.live.downtime);
     ck_assert_uint_ge(pair.send_stats.live.n_iterations, 1);
+    expect_latency(&pair.send_stats.live);
     ck_assert_uint_eq(pair.send_stats.verified_pages,
                       moves[_i].verify == ZCMIG_VERIFY_OFF ? 0 : PAGES);
     ck_assert_uint_eq(pair.recv_stats.verified_pages, pair.send_stats.verified_pages);

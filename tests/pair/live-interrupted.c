@@ -31,6 +31,7 @@ static void init(struct zc_pair *pair, const char *source, enum zcmig_verify ver
     pair->send.run_for_ms = 20;
     pair->recv.run_for_ms = 20;
     pair->recv.accept_timeout_ms = 2000;
+    pair->send.downtime_limit_ms = 20000; /* one iteration, however busy this host is */
 }
 
 static struct zc_meddler *start_with_meddler(struct zc_pair *pair)
@@ -366,6 +367,25 @@ START_TEST(a_stall_in_the_switchover_ends_at_its_deadline)
 }
 END_TEST
 
+/* It took RUN and says nothing, though the connection stands. */
+START_TEST(a_destination_that_is_silent_after_run_leaves_it_in_doubt)
+{
+    struct measured whole = measure(ZCMIG_VERIFY_OFF);
+    struct zc_pair pair;
+
+    init(&pair, STEADY, ZCMIG_VERIFY_OFF);
+    pair.send.stall_timeout_ms = 300;
+    pair.recv.stall_timeout_ms = 300;
+    struct zc_meddler *meddler = start_with_meddler(&pair);
+    zc_meddler_stall_after(meddler, whole.bytes);
+    zc_pair_start_sender(&pair, zc_meddler_address(meddler));
+    zc_pair_join(&pair);
+    ck_assert(expect_one_runs(&pair, "silent after RUN", 0));
+    zc_pair_clear(&pair);
+    zc_meddler_stop(meddler);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("live-interrupted");
@@ -384,6 +404,7 @@ int main(void)
     tcase_add_test(tcase, the_destination_cancels_in_the_switchover);
     tcase_add_test(tcase, a_state_that_cannot_be_had);
     tcase_add_test(tcase, a_stall_in_the_switchover_ends_at_its_deadline);
+    tcase_add_test(tcase, a_destination_that_is_silent_after_run_leaves_it_in_doubt);
     suite_add_tcase(suite, tcase);
     return zc_unit_main(suite);
 }

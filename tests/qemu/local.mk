@@ -5,6 +5,7 @@ ZC_QEMU_TESTS = \
 	tests/qemu/demo-verifies-a-live-guest \
 	tests/qemu/digest-of-a-paused-guest \
 	tests/qemu/digest-proves-an-arrival \
+	tests/qemu/digest-with-memory-devices \
 	tests/qemu/fetch-guest-kernel-explains-itself \
 	tests/qemu/guest-notices-a-lost-page \
 	tests/qemu/linux-guest-moves-live-and-back \

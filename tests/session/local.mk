@@ -6,8 +6,10 @@ ZC_SESSION_TESTS = \
 	tests/session/failure-names-its-cause \
 	tests/session/killed-end-is-noticed \
 	tests/session/live-guest-between-processes \
+	tests/session/live-guest-survives-a-cut \
 	tests/session/missing-resource-is-named \
 	tests/session/page-changed-after-its-digest-is-a-mismatch \
+	tests/session/relay-passes-a-session-on \
 	tests/session/signal-ends-both-ends \
 	tests/session/wrong-peer-is-told-apart
 TESTS += $(ZC_SESSION_TESTS)

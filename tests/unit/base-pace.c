@@ -34,6 +34,27 @@ START_TEST(no_limit_never_waits)
 }
 END_TEST
 
+/* 1 ms each: the fifth sleeps, and for all. */
+START_TEST(short_stretches_are_waited_for_together)
+{
+    struct zc_pace pace;
+    int wake_fd = eventfd(1, EFD_CLOEXEC); /* who would sleep is woken, and says so */
+
+    zc_pace_init(&pace, 1000 * 1000);
+    ck_assert(zc_pace_wait(&pace, 10000, wake_fd)); /* the credit */
+    int64_t begin_ns = zc_clock_now_ns();
+    unsigned int slept_at = 0;
+    while (slept_at < 1000 && zc_pace_wait(&pace, 1000, wake_fd)) {
+        slept_at++;
+    }
+    /* At least those of the 5 ms, and those of the time that passed meanwhile and before. */
+    int64_t passed_ms = (zc_clock_now_ns() - begin_ns) / ZC_NS_PER_MS;
+    ck_assert_uint_ge(slept_at, 5);
+    ck_assert_int_le(slept_at, 16 + 2 * passed_ms);
+    close(wake_fd);
+}
+END_TEST
+
 START_TEST(waking_ends_the_wait)
 {
     struct zc_pace pace;
@@ -53,6 +74,7 @@ int main(void)
 
     tcase_add_test(tcase, stretches_lie_behind_each_other);
     tcase_add_test(tcase, no_limit_never_waits);
+    tcase_add_test(tcase, short_stretches_are_waited_for_together);
     tcase_add_test(tcase, waking_ends_the_wait);
     suite_add_tcase(suite, tcase);
     return zc_unit_main(suite);

@@ -144,6 +144,11 @@ START_TEST(what_the_kernel_has_is_told_as_it_was_tried)
     ck_assert_ptr_nonnull(
         strstr(made_up_expect(&made, "kernel-features", ZCMIG_EFFECT_NOTE)->evidence,
                "which tells whether it copied"));
+    made.facts.uring.saved_errno = ENOTSUP;
+    made_up_judge(&made, 2);
+    ck_assert_ptr_nonnull(
+        strstr(made_up_expect(&made, "kernel-features", ZCMIG_EFFECT_NOTE)->evidence,
+               "built without liburing"));
     made_up_clear(&made);
 }
 END_TEST
@@ -178,7 +183,7 @@ START_TEST(a_family_without_zero_copy_copies)
         { ZC_FAMILY_UNIX, EOPNOTSUPP, ZCMIG_VERDICT_COPIES },
         { ZC_FAMILY_VSOCK, EOPNOTSUPP, ZCMIG_VERDICT_COPIES },
         { ZC_FAMILY_VSOCK, EAFNOSUPPORT, ZCMIG_VERDICT_UNKNOWN },
-        { ZC_FAMILY_VSOCK, 0, ZCMIG_VERDICT_COPIES }, /* the kernel would, the channel does not */
+        { ZC_FAMILY_VSOCK, 0, ZCMIG_VERDICT_WORKS },
     };
 
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {

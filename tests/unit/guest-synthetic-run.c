@@ -422,7 +422,36 @@ START_TEST(a_gap_of_another_boot_is_no_gap)
     zc_synthetic_step(moved, 1);
     zc_synthetic_get_timeline(moved, &timeline);
     ck_assert_int_eq(timeline.gap_ns, 0);
+    ck_assert_int_eq(timeline.move_ns, 0);
     ck_assert_uint_eq(timeline.writes, 11);
+    zc_synthetic_free(moved);
+    zc_synthetic_free(guest);
+}
+END_TEST
+
+/* The gap of the move is the first one here, however long the guest is stopped later. */
+START_TEST(the_gap_of_the_move_is_the_first)
+{
+    struct zc_synthetic *guest = new_guest("guest:256K,dirty=max");
+    struct zc_synthetic_timeline timeline;
+    struct zc_synthetic_state state;
+
+    zc_synthetic_step(guest, 10);
+    zc_synthetic_get_timeline(guest, &timeline);
+    ck_assert_int_eq(timeline.move_ns, 0);
+    ck_assert(zc_synthetic_get_state(guest, &state, NULL));
+    struct zc_synthetic *moved = zc_synthetic_new_incoming(ram_of(guest), &state, NULL);
+    int64_t before_ns = zc_clock_now_ns();
+    zc_synthetic_step(moved, 1);
+    zc_synthetic_get_timeline(moved, &timeline);
+    int64_t move_ns = timeline.move_ns;
+    ck_assert_int_ge(move_ns, before_ns - state.writers[0].last_write_ns);
+    ck_assert_int_le(move_ns, zc_clock_now_ns() - state.writers[0].last_write_ns);
+    while (zc_clock_now_ns() < before_ns + 2 * move_ns) {
+    }
+    zc_synthetic_step(moved, 1);
+    zc_synthetic_get_timeline(moved, &timeline);
+    ck_assert_int_eq(timeline.move_ns, move_ns);
     zc_synthetic_free(moved);
     zc_synthetic_free(guest);
 }
@@ -476,6 +505,7 @@ int main(void)
     tcase_add_loop_test(tcase, a_lost_dirty_bit_is_a_stale_page_there, 0, n_moves);
     tcase_add_loop_test(tcase, a_failed_move_leaves_the_guest_running, 0, n_moves);
     tcase_add_test(tcase, a_gap_of_another_boot_is_no_gap);
+    tcase_add_test(tcase, the_gap_of_the_move_is_the_first);
     tcase_add_test(tcase, percentiles_are_the_ends_of_buckets);
     tcase_add_test(tcase, a_uri_gives_a_running_source);
     suite_add_tcase(suite, tcase);

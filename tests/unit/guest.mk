@@ -12,6 +12,12 @@ TESTS += tests/unit/guest-qmp
 tests_unit_guest_qmp_CPPFLAGS = $(ZC_TEST_CPPFLAGS) $(JSON_CFLAGS)
 tests_unit_guest_qmp_LDADD = $(ZC_TEST_GUEST_LIBS) $(JSON_LIBS)
 
+# the RAM of a QEMU's guest
+check_PROGRAMS += tests/unit/guest-qemu
+TESTS += tests/unit/guest-qemu
+tests_unit_guest_qemu_CPPFLAGS = $(ZC_TEST_CPPFLAGS) $(JSON_CFLAGS)
+tests_unit_guest_qemu_LDADD = $(ZC_TEST_GUEST_LIBS) $(JSON_LIBS)
+
 # a guest in a directory
 check_PROGRAMS += tests/unit/guest-snapshot
 TESTS += tests/unit/guest-snapshot

@@ -106,6 +106,20 @@ START_TEST(the_first_iteration_is_not_believed_alone)
 }
 END_TEST
 
+/* One that was interrupted for long says nothing of the last. */
+START_TEST(the_shortest_harvest_is_expected_again)
+{
+    struct history history;
+
+    begin(&history, (struct zc_converge_options){ .limit_ns = 0 }, 0);
+    iterate(&history, 1000 * MIB, 1000 * MIB, 100 * MIB);
+    zc_converge_harvested(&history.converge, 0, S, 20 * MS);
+    ck_assert_int_eq(history.converge.estimate_ns, MS);
+    zc_converge_harvested(&history.converge, 0, S, MS / 2);
+    ck_assert_int_eq(history.converge.estimate_ns, MS / 2);
+}
+END_TEST
+
 START_TEST(the_first_iteration_is_enough_when_little_is_left_or_time_is_over)
 {
     struct history history;
@@ -264,6 +278,7 @@ int main(void)
     tcase_add_test(tcase, estimate_is_dirt_over_bandwidth_and_what_is_fixed);
     tcase_add_test(tcase, recent_iterations_weigh_more);
     tcase_add_test(tcase, the_first_iteration_is_not_believed_alone);
+    tcase_add_test(tcase, the_shortest_harvest_is_expected_again);
     tcase_add_test(tcase, the_first_iteration_is_enough_when_little_is_left_or_time_is_over);
     tcase_add_test(tcase, small_iterations_do_not_spoil_the_bandwidth);
     tcase_add_test(tcase, slower_writers_than_the_link_converge);

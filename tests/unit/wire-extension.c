@@ -14,6 +14,38 @@
 
 static const uint8_t digests[] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 };
 
+static void fill_later_one(struct zc_extension *message)
+{
+    switch (message->type) {
+    case ZC_EXTENSION_MEMORY:
+    case ZC_EXTENSION_MAPPED:
+        message->memory.n_blocks = message->type == ZC_EXTENSION_MEMORY ? 2 : 1;
+        message->memory.blocks[0] = (struct zc_memory_identity){ 28, UINT64_C(0x123456789a) };
+        if (message->memory.n_blocks == 2) {
+            message->memory.blocks[1] = (struct zc_memory_identity){ UINT64_MAX, 1 };
+        }
+        break;
+    case ZC_EXTENSION_KEEP:
+        memset(message->keep.secret, 0x5c, sizeof(message->keep.secret));
+        message->keep.seconds = 60;
+        break;
+    case ZC_EXTENSION_RESUME:
+        memset(message->resume.uuid, 1, sizeof(message->resume.uuid));
+        memset(message->resume.secret, 2, sizeof(message->resume.secret));
+        memset(message->resume.token, 3, sizeof(message->resume.token));
+        break;
+    case ZC_EXTENSION_RESUMED:
+        message->resumed.runs = 1;
+        message->resumed.ran_ns = INT64_MAX;
+        message->resumed.barriers = UINT64_C(0x100000002);
+        break;
+    case ZC_EXTENSION_HEARD:
+        break;
+    default:
+        break;
+    }
+}
+
 static struct zc_extension example(int which)
 {
     struct zc_extension message = { .type = (enum zc_extension_type)which };
@@ -55,14 +87,8 @@ static struct zc_extension example(int which)
         message.observed.writes = UINT64_C(0xfedcba9876543210);
         message.observed.gap_ns = 29000000;
         break;
-    case ZC_EXTENSION_MEMORY:
-    case ZC_EXTENSION_MAPPED:
-        message.memory.n_blocks = message.type == ZC_EXTENSION_MEMORY ? 2 : 1;
-        message.memory.blocks[0] = (struct zc_memory_identity){ 28, UINT64_C(0x123456789a) };
-        if (message.memory.n_blocks == 2) {
-            message.memory.blocks[1] = (struct zc_memory_identity){ UINT64_MAX, 1 };
-        }
-        break;
+    default:
+        fill_later_one(&message);
     }
     return message;
 }
@@ -89,7 +115,7 @@ END_TEST
 
 START_TEST(message_has_its_length)
 {
-    static const guint lengths[] = { 0, 30, 33, 9, 18, 62, 25, 1, 17, 33, 17 };
+    static const guint lengths[] = { 0, 30, 33, 9, 18, 62, 25, 1, 17, 33, 17, 21, 49, 18, 1 };
     struct zc_extension message = example(_i);
     GByteArray *bytes = g_byte_array_new();
 
@@ -104,7 +130,7 @@ END_TEST
 START_TEST(message_that_is_cut_or_too_long_is_refused)
 {
     struct zc_extension message = example(_i), again;
-    static const guint fixed_bytes[] = { 0, 30, 33, 9, 2, 17, 25, 1, 17, 17, 17 };
+    static const guint fixed_bytes[] = { 0, 30, 33, 9, 2, 17, 25, 1, 17, 17, 17, 21, 49, 18, 1 };
     GByteArray *bytes = g_byte_array_new();
 
     zc_extension_put(bytes, &message);
@@ -171,8 +197,8 @@ static const struct {
     const char *part;
 } rejections[] = {
     { RAW(""), "empty message" },
-    { RAW("\0"), "got message type 0, allowed are 1 to 10" },
-    { RAW("\13"), "got message type 11" },
+    { RAW("\0"), "got message type 0, allowed are 1 to 14" },
+    { RAW("\17"), "got message type 15" },
     { RAW("\1aaaaaaaaaaaaaaaa\1\1\0\0\0\0\0\0\0\0\0\0\0"), "got 257 channels, allowed are 256" },
     { RAW("\1aaaaaaaaaaaaaaaa\0\1\3\0\0\0\0\0\0\0\0\0\0"),
       "got verify mode 3, allowed are 0 to 2" },
@@ -204,6 +230,8 @@ static const struct {
     { RAW("\11"), "MEMORY: got memory of 0 blocks, allowed are 1 to 32" },
     { RAW("\12"), "MAPPED: got memory of 0 blocks, allowed are 1 to 32" },
     { RAW("\11aaaaaaaabbbbbbbbc"), "has 1 bytes too many" },
+    { RAW("\15\2\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"), "RESUMED: got 2 for a guest that runs" },
+    { RAW("\15\1\x80\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"), "times below 2^63 ns" },
 };
 
 START_TEST(message_that_breaks_a_rule_is_refused)
@@ -254,11 +282,11 @@ int main(void)
     TCase *tcase = tcase_create("extension");
 
     tcase_add_loop_test(tcase, message_comes_back_the_same, ZC_EXTENSION_SESSION,
-                        ZC_EXTENSION_MAPPED + 1);
+                        ZC_EXTENSION_HEARD + 1);
     tcase_add_loop_test(tcase, message_has_its_length, ZC_EXTENSION_SESSION,
-                        ZC_EXTENSION_MAPPED + 1);
+                        ZC_EXTENSION_HEARD + 1);
     tcase_add_loop_test(tcase, message_that_is_cut_or_too_long_is_refused, ZC_EXTENSION_SESSION,
-                        ZC_EXTENSION_MAPPED + 1);
+                        ZC_EXTENSION_HEARD + 1);
     tcase_add_test(tcase, route_pull_has_addresses);
     tcase_add_test(tcase, text_is_cut_by_the_encoder_and_cleaned_by_the_decoder);
     tcase_add_test(tcase, digests_may_be_appended_by_the_caller);

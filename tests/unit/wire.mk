@@ -21,7 +21,11 @@ tests_unit_wire_stream_layout_LDADD = $(ZC_TEST_SAMPLE_LIBS)
 tests_unit_wire_stream_rejections_CPPFLAGS = $(ZC_TEST_CPPFLAGS)
 tests_unit_wire_stream_rejections_LDADD = $(ZC_TEST_SAMPLE_LIBS)
 
-# The device state behind RAM
+# The device state before RAM is whole, and behind it
+check_PROGRAMS += tests/unit/wire-early
+TESTS += tests/unit/wire-early
+tests_unit_wire_early_CPPFLAGS = $(ZC_TEST_CPPFLAGS)
+tests_unit_wire_early_LDADD = $(ZC_TEST_WIRE_LIBS)
 check_PROGRAMS += tests/unit/wire-tail
 TESTS += tests/unit/wire-tail
 tests_unit_wire_tail_CPPFLAGS = $(ZC_TEST_CPPFLAGS)

@@ -103,6 +103,11 @@ struct zcmig_send_options {
     enum zcmig_timeout_policy timeout_policy;
     bool auto_converge;        /* slow the guest down when it writes faster than it can be sent */
     enum zcmig_tracker tracker;
+    /*
+     * Of a live guest: when the connections are cut, make them anew for so long and go on where it
+     * was, if the destination keeps the session, too; 0: a cut ends it.  To 86400000.
+     */
+    int64_t reconnect_ms;
     int64_t run_for_ms;        /* a guest that stays runs on for so long; then its RAM is checked */
     const char *uuid;        /* of the session, 36 characters; NULL: a random one */
 };
@@ -117,6 +122,7 @@ struct zcmig_recv_options {
     bool populate;           /* make memory resident ahead of the data; false only to measure */
     bool allow_wildcard;     /* listen on every address without TLS */
     int64_t run_for_ms;      /* a live guest that came runs for so long; then its RAM is checked */
+    int64_t reconnect_ms;      /* of a live guest: wait so long for a source that was cut off */
     int64_t accept_timeout_ms; /* for the first connection; -1: wait for ever */
     int64_t stall_timeout_ms;
     const char *uuid;        /* accept this session only; NULL: the first that comes */
@@ -172,6 +178,7 @@ enum zcmig_state {
     ZCMIG_STATE_COMPLETED,
     ZCMIG_STATE_FAILED,
     ZCMIG_STATE_CANCELLED,
+    ZCMIG_STATE_RECONNECTING, /* the connections were cut; new ones are made */
 };
 
 /* "setup", "active", "completed", ...: the words of QEMU's query-migrate, and "verifying". */
@@ -236,6 +243,18 @@ struct zcmig_downtime {
     int64_t resume_ns;
 };
 
+#define ZCMIG_LATENCY_BUCKETS 40
+
+/* How long single writes of the guest took.  All zeros: none was measured. */
+struct zcmig_latency {
+    uint64_t writes;
+    int64_t p50_ns;
+    int64_t p99_ns;
+    int64_t p999_ns;
+    int64_t max_ns;
+    uint64_t histogram[ZCMIG_LATENCY_BUCKETS]; /* b: writes that took 2^b to 2^(b+1) - 1 ns */
+};
+
 struct zcmig_iteration {
     uint64_t pages;             /* that it had to send */
     uint64_t sent_bytes;
@@ -259,6 +278,12 @@ struct zcmig_live_stats {
     struct zcmig_downtime downtime;
     unsigned int n_kept;        /* the last of them */
     struct zcmig_iteration kept[ZCMIG_ITERATIONS_KEPT];
+    /* source: of the guest's writes here, and so what tracking them costs it */
+    struct zcmig_latency untracked;
+    struct zcmig_latency tracked;
+    uint64_t reconnects;        /* times that the session went on over new connections */
+    int64_t reconnecting_ns;    /* without any, in all */
+    uint64_t resent_pages;      /* source: sent, not known to have arrived, and sent again */
     /* The check of the guest's own RAM against its execution state, after it ran a while. */
     bool checked;
     uint64_t guest_writes;

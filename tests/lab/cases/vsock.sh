@@ -26,3 +26,10 @@ case $(uname -r) in
 esac
 calls=${zerocopy_said##*calls=} copied=${zerocopy_said##*..}
 [ "${copied%% *}" -lt "${calls%% *}" ] || fail "all copied although there was credit"
+
+# The bench knows that way.
+zcmig bench --ways=vsock --bytes=16M --runs=1 --csv >rows || fail "zcmig bench: exit code $?"
+cat rows
+for engine in zerocopy io_uring; do
+    grep -q "^0,vsock,$engine,$engine,524288,16777216," rows || fail "bench: not by $engine"
+done

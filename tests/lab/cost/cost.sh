@@ -25,14 +25,15 @@ bench() {
             zcmig bench "tcp:$LAB_PEER:9000" --engines="$1" --chunks="$2" --bytes=${mib}M --runs=1
     done
 }
+# transfer NAME MODE PAGES SOURCE [OPTION...] - SOURCE has an @ where the size goes
 transfer() {
-    name=$1 zerocopy=$2 pages=$3
-    shift 3
+    name=$1 zerocopy=$2 pages=$3 source=$4
+    shift 4
     for mib in 16 64; do
         start_recv --verify=off
         cost "$name" "$zerocopy" $((pages * 4096)) "$tap" $mib zcprobe count send \
-            zcmig send image$mib "$address" --json --quiet --channels=1 --verify=off \
-            --zerocopy="$zerocopy" --packet-pages="$pages" "$@"
+            zcmig send "${source%@*}$mib${source#*@}" "$address" --json --quiet --channels=1 \
+            --verify=off --zerocopy="$zerocopy" --packet-pages="$pages" "$@"
         end_recv
     done
 }
@@ -61,13 +62,15 @@ for round in 1 2 3; do
         for engine in copy zerocopy io_uring splice; do
             bench $engine 524288
         done
-        transfer send off 128
-        transfer send on 128
-        transfer send-no-merge on 128 --no-merge
+        transfer image off 128 image@
+        transfer image on 128 image@
+        transfer image-no-merge on 128 image@ --no-merge
+        transfer guest off 128 guest:@M,dirty=0
+        transfer guest on 128 guest:@M,dirty=0
         if [ $tap = no ]; then
             for pages in 4 16 64; do
-                transfer send off $pages
-                transfer send on $pages
+                transfer image off $pages image@
+                transfer image on $pages image@
             done
         else
             stop_tap

@@ -2,8 +2,8 @@
 # shellcheck shell=sh
 # The runs of tests/lab/well-known-experiment, in its order.
 run() {
-    echo "COST run=$1 engine=$2 tap=$3 mib=128"
-    zcprobe count "$1" zcmig bench "tcp:$LAB_PEER:9000" --engines="$2" --chunks=64K --bytes=128M \
+    echo "COST run=$1 engine=$2 tap=$3 mib=256"
+    zcprobe count "$1" zcmig bench "tcp:$LAB_PEER:9000" --engines="$2" --chunks=64K --bytes=256M \
         --runs=1 --selftest-format || fail "zcmig bench: exit code $?"
 }
 
