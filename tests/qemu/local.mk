@@ -15,6 +15,7 @@ ZC_QEMU_TESTS = \
 	tests/qemu/qemu-7.2-rests-while-it-moves-in-every-mode \
 	tests/qemu/qemu-guest-moves-without-rights \
 	tests/qemu/qemu-guest-survives-a-failed-move \
+	tests/qemu/qemu-moves-through-a-relay \
 	tests/qemu/qemu-moves-to-a-snapshot-and-back \
 	tests/qemu/qemu-refused-capabilities
 dist_check_SCRIPTS += $(ZC_QEMU_TESTS) tests/qemu/functions tests/qemu/machines tests/qemu/matrix \
