@@ -1,9 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Design: the pipe is filled only when it is empty.  Then EAGAIN can only mean
- * that the socket has nothing, never that the pipe has no slot left, and a wait
- * has one cause.  It costs nothing: while the pipe is written out the sockets'
- * own buffers fill and drain.
+ * Design: the pipe is filled, then written out until it is empty, in turn.  It
+ * costs nothing: while it is written out the sockets' own buffers fill and drain.
+ *
+ * What splicing into TCP costs is not the bytes but waking the receiver, which
+ * over the same host is done in our time.  It sleeps as soon as it has caught up,
+ * and a UNIX socket hands over 200 KiB at most at a time: a receiver would be
+ * woken thousands of times a GiB.  So a fill in bulk, of BULK_BYTES and
+ * more, waits up to a millisecond until it is a burst.  Less than that is nobody's
+ * bulk and never waits: calls, replies, the way back.
+ *
+ * EAGAIN means that the socket has nothing only where the pipe has a free slot.
+ * Before a fill waits the pipe is asked; any other EAGAIN is believed of an empty
+ * pipe alone.
  *
  * A pipe has 256 slots, and a slot holds one fragment of a socket buffer, of
  * any size up to 32 KiB.  So a fill is bounded in bytes, not only in slots.
@@ -11,11 +20,17 @@
 #include "config.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "relay/flow.h"
+
+#define BULK_BYTES (128u << 10)
+#define BURST_BYTES (768u << 10)
+#define GATHER_NS ZC_NS_PER_MS
 
 void zc_flow_init(struct zc_flow *flow, const struct zc_net *net, int from, int to,
                   const char *why_copied)
@@ -67,10 +82,11 @@ static ssize_t take_by_splice(struct zc_flow *flow)
         copy_from_now_on(flow, "no pipe could be had");
         return -EINVAL;
     }
-    ssize_t n = flow->net->ops->splice_in(flow->net->ctx, flow->from, flow->pipe[1], ZC_FLOW_BYTES);
+    ssize_t n = flow->net->ops->splice_in(flow->net->ctx, flow->from, flow->pipe[1],
+                                          ZC_FLOW_BYTES - flow->in_pipe);
     if (n > 0) {
-        flow->in_pipe = (size_t)n;
-    } else if (n == -EINVAL) {
+        flow->in_pipe += (size_t)n;
+    } else if (n == -EINVAL && flow->in_pipe == 0) {
         copy_from_now_on(flow, "the kernel does not splice from this kind of socket");
     }
     return n;
@@ -147,8 +163,6 @@ static ssize_t pass(struct zc_flow *flow)
     return n;
 }
 
-/* ------------------------------------------------------------------- moving */
-
 void zc_flow_abandon(struct zc_flow *flow)
 {
     flow->lost_bytes += zc_flow_held(flow);
@@ -167,13 +181,65 @@ static void pass_end(struct zc_flow *flow)
     flow->shut = true;
 }
 
+/* ------------------------------------------------------------------- moving */
+
+static bool pipe_has_slot(const struct zc_flow *flow)
+{
+    struct pollfd pollfd = { .fd = flow->pipe[1], .events = POLLOUT };
+
+    return flow->net->ops->poll(flow->net->ctx, &pollfd, 1, 0) == 1 && (pollfd.revents & POLLOUT);
+}
+
+/* Nothing more came, or nothing more fits: whether to wait for more before passing this on. */
+static bool waits_for_burst(struct zc_flow *flow)
+{
+    if (flow->in_pipe < BULK_BYTES) {
+        return false;
+    }
+    int64_t now_ns = flow->net->ops->now_ns(flow->net->ctx);
+    if (flow->due_ns == 0) {
+        flow->due_ns = now_ns + GATHER_NS;
+    }
+    return now_ns < flow->due_ns && pipe_has_slot(flow);
+}
+
+static bool takes_next(struct zc_flow *flow)
+{
+    if (zc_flow_held(flow) == 0) {
+        flow->passes = false;
+        flow->due_ns = 0;
+    } else if (flow->copies || flow->ended || flow->paused || flow->in_pipe >= BURST_BYTES ||
+               (flow->due_ns && flow->net->ops->now_ns(flow->net->ctx) >= flow->due_ns)) {
+        flow->passes = true;
+    }
+    return !flow->passes;
+}
+
+int64_t zc_flow_due_ns(const struct zc_flow *flow)
+{
+    return flow->passes ? 0 : flow->due_ns;
+}
+
+/* What did not move bytes: false when the flow has to wait, or failed. */
+static bool settle(struct zc_flow *flow, bool takes, ssize_t n, bool *can)
+{
+    if (n == 0 && takes) {
+        flow->ended = true;
+    } else if (takes && zc_flow_held(flow) > 0 && !waits_for_burst(flow)) {
+        flow->passes = true;
+    } else {
+        *can = false;
+    }
+    return n == 0 || n == -EAGAIN;
+}
+
 ssize_t zc_flow_move(struct zc_flow *flow, bool *readable, bool *writable, size_t budget,
                      enum zc_flow_side *side_out)
 {
     size_t moved = 0;
 
     while (moved < budget && !flow->shut) {
-        bool takes = zc_flow_held(flow) == 0;
+        bool takes = takes_next(flow);
         bool *can = takes ? readable : writable;
         if (takes && flow->ended) {
             pass_end(flow);
@@ -188,11 +254,7 @@ ssize_t zc_flow_move(struct zc_flow *flow, bool *readable, bool *writable, size_
             if (flow->discards) {
                 zc_flow_abandon(flow);
             }
-        } else if (n == 0 && takes) {
-            flow->ended = true;
-        } else if (n == -EAGAIN || n == 0) {
-            *can = false;
-        } else {
+        } else if (!settle(flow, takes, n, can)) {
             *side_out = takes ? ZC_FLOW_FROM : ZC_FLOW_TO;
             return n;
         }

@@ -6,7 +6,8 @@
  *
  *     flowing --end of stream--> ended --held bytes written--> shut (passed on, SHUT_WR)
  *
- * Holds at most ZC_FLOW_BYTES.  One thread.  Never blocks.
+ * Holds at most ZC_FLOW_BYTES.  Of a stream in bulk it gathers a burst, up to a
+ * millisecond, before it passes anything on.  One thread.  Never blocks.
  */
 #ifndef ZC_RELAY_FLOW_H
 #define ZC_RELAY_FLOW_H
@@ -38,6 +39,8 @@ struct zc_flow {
     uint8_t *buffer;
     size_t in_buffer;
     size_t buffer_start;
+    int64_t due_ns; /* what is gathered is passed on then; 0: nothing waits */
+    bool passes;    /* what is held goes out before anything is taken */
     bool copies;
     bool ended;
     bool shut;
@@ -72,6 +75,9 @@ ssize_t zc_flow_move(struct zc_flow *flow, bool *readable, bool *writable, size_
 
 /* Taken and not yet passed on. */
 size_t zc_flow_held(const struct zc_flow *flow);
+
+/* When to call zc_flow_move() again, although no socket has an event; 0: no need. */
+int64_t zc_flow_due_ns(const struct zc_flow *flow);
 
 /*
  * The receiver takes no more: what is held and what still comes is thrown away, to the end of the

@@ -164,6 +164,14 @@ static ssize_t move_flow(struct zc_link *link, enum zc_link_end from, GError **e
     return -1;
 }
 
+int64_t zc_link_due_ns(const struct zc_link *link)
+{
+    const int64_t there = zc_flow_due_ns(&link->flows[ZC_LINK_SOURCE]);
+    const int64_t back = zc_flow_due_ns(&link->flows[ZC_LINK_DESTINATION]);
+
+    return there && back ? MIN(there, back) : MAX(there, back);
+}
+
 ssize_t zc_link_move(struct zc_link *link, GError **error)
 {
     ssize_t moved = 0;

@@ -55,6 +55,9 @@ void zc_link_free(struct zc_link *link); /* closes, in an orderly way; accepts N
 /* Moves what can be moved; returns the bytes, or -1: broken off, by whom is in @error. */
 ssize_t zc_link_move(struct zc_link *link, GError **error);
 
+/* When to move it although it is not ready; 0: no need. */
+int64_t zc_link_due_ns(const struct zc_link *link);
+
 /* Closes both ends by a reset, where the family has one: neither may take this for the end. */
 void zc_link_reset(struct zc_link *link);
 

@@ -171,6 +171,11 @@ static bool fail_stalled(const struct zc_relay_session *session, GError **error)
                     session->options->stall_timeout_ms, waiting_bytes);
 }
 
+static zc_deadline stall_deadline(const struct zc_relay_session *session)
+{
+    return zc_deadline_after(session->moved_ns, session->options->stall_timeout_ms);
+}
+
 bool zc_relay_session_turn(struct zc_relay_session *session, GError **error)
 {
     ssize_t moved = 0;
@@ -180,7 +185,7 @@ bool zc_relay_session_turn(struct zc_relay_session *session, GError **error)
     }
     for (unsigned int i = 0; i < session->links->len; i++) {
         struct zc_link *link = link_at(session, i);
-        if (link->ready && !link->done) {
+        if (!link->done && (link->ready || zc_link_due_ns(link))) {
             ssize_t n = zc_link_move(link, error);
             if (n < 0) {
                 return false;
@@ -192,8 +197,7 @@ bool zc_relay_session_turn(struct zc_relay_session *session, GError **error)
     int64_t now_ns = zc_clock_now_ns();
     if (moved) {
         session->moved_ns = now_ns;
-    } else if (zc_relay_session_deadline(session) <= now_ns &&
-               !zc_relay_session_is_over(session)) {
+    } else if (stall_deadline(session) <= now_ns && !zc_relay_session_is_over(session)) {
         return fail_stalled(session, error);
     }
     return true;
@@ -221,7 +225,14 @@ bool zc_relay_session_is_ready(const struct zc_relay_session *session)
 
 zc_deadline zc_relay_session_deadline(const struct zc_relay_session *session)
 {
-    return zc_deadline_after(session->moved_ns, session->options->stall_timeout_ms);
+    zc_deadline deadline = stall_deadline(session);
+
+    for (unsigned int i = 0; i < session->links->len; i++) {
+        const struct zc_link *link = link_at(session, i);
+        int64_t due_ns = link->done ? 0 : zc_link_due_ns(link);
+        deadline = due_ns ? MIN(deadline, due_ns) : deadline;
+    }
+    return deadline;
 }
 
 void zc_relay_session_break_off(struct zc_relay_session *session)

@@ -46,6 +46,7 @@ bool zc_relay_session_turn(struct zc_relay_session *session, GError **error);
 
 bool zc_relay_session_is_over(const struct zc_relay_session *session);
 bool zc_relay_session_is_ready(const struct zc_relay_session *session); /* another turn, at once */
+/* The next turn at the latest. */
 zc_deadline zc_relay_session_deadline(const struct zc_relay_session *session);
 
 /* Resets all that is left. */

@@ -14,6 +14,7 @@
 
 #define ENDLESS "endless"
 #define SESSIONS_MAX 1000000
+#define BUFFER_BYTES_MIN (64u << 10) /* with less a connection crawls, a few pages at a time */
 
 static const struct zc_usage usage = {
     .command = "relay",
@@ -44,6 +45,19 @@ static bool usage_error(GError **error, const char *text)
     return false;
 }
 
+static bool read_buffer(const char *text, uint64_t *bytes_out, GError **error)
+{
+    if (!zc_option_size(text, "--buffer", bytes_out, error)) {
+        return false;
+    }
+    if (text && *bytes_out < BUFFER_BYTES_MIN) {
+        g_set_error(error, ZCMIG_ERROR, ZCMIG_ERROR_USAGE,
+                    "--buffer: got '%s', allowed are 64K or more", text);
+        return false;
+    }
+    return true;
+}
+
 /* *@sessions_out: 0 is endless. */
 static bool read_options(const struct relay_text *text, struct zcmig_relay_options *options,
                          unsigned int *sessions_out, GError **error)
@@ -53,7 +67,7 @@ static bool read_options(const struct relay_text *text, struct zcmig_relay_optio
 
     *sessions_out = endless ? 0 : 1;
     if (!zc_option_choice(text->order, "--order", order_names, &order, error) ||
-        !zc_option_size(text->buffer, "--buffer", &options->buffer_bytes, error) ||
+        !read_buffer(text->buffer, &options->buffer_bytes, error) ||
         !zc_option_seconds(text->accept_timeout, "--accept-timeout", true,
                            &options->accept_timeout_ms, error) ||
         !zc_option_seconds(text->connect_timeout, "--connect-timeout", false,
