@@ -63,6 +63,11 @@ struct zc_live_ops {
     void (*stop_tracker)(struct zc_source *source, struct zc_tracker *tracker); /* and frees it */
     /* The execution state of the paused guest, as it crosses in the stream's device state. */
     GBytes *(*save_state)(struct zc_source *source, GError **error);
+    /*
+     * What it takes on this host to stop such a guest, to save its state, and to load and start
+     * that, in ns: tried with another of its shape, which writes nothing.  The guest runs on.
+     */
+    bool (*rehearse)(struct zc_source *source, int64_t *took_ns_out, GError **error);
     /* Auto-converge: slows the guest down by 0 to 99 percent.  Any thread. */
     void (*set_throttle)(struct zc_source *source, unsigned int percent);
     /* The file that @block is a shared mapping of, the source's own; -1: it is none. */

@@ -133,6 +133,7 @@ static bool park(struct zc_writer *writer)
         g_cond_wait(&crew->want_changed, &crew->lock);
     }
     crew->n_parked--;
+    g_cond_broadcast(&crew->parked);
     bool run = crew->want == ZC_WRITER_RUN;
     g_mutex_unlock(&crew->lock);
     return run;

@@ -61,7 +61,7 @@ struct zc_crew {
     /* under lock */
     GMutex lock;
     GCond want_changed; /* writers wait */
-    GCond parked;       /* who pauses waits */
+    GCond parked;       /* n_parked changed: who pauses waits */
     uint32_t n_parked;
 };
 

@@ -175,6 +175,11 @@ static GBytes *live_save_state(struct zc_source *source, GError **error)
     return zc_synthetic_save_state(from_source(source), error);
 }
 
+static bool live_rehearse(struct zc_source *source, int64_t *took_ns_out, GError **error)
+{
+    return zc_synthetic_rehearse(from_source(source), took_ns_out, error);
+}
+
 static void live_set_throttle(struct zc_source *source, unsigned int percent)
 {
     zc_synthetic_set_throttle(from_source(source), percent);
@@ -192,6 +197,7 @@ static const struct zc_live_ops live_ops = {
     .start_tracker = live_start_tracker,
     .stop_tracker = live_stop_tracker,
     .save_state = live_save_state,
+    .rehearse = live_rehearse,
     .set_throttle = live_set_throttle,
     .memory_fd = live_memory_fd,
 };
@@ -437,6 +443,33 @@ GBytes *zc_synthetic_save_state(struct zc_synthetic *guest, GError **error)
         return NULL;
     }
     return g_bytes_new(bytes, zc_synthetic_state_encode(&state, bytes));
+}
+
+bool zc_synthetic_rehearse(struct zc_synthetic *guest, int64_t *took_ns_out, GError **error)
+{
+    int64_t begin_ns = zc_clock_now_ns();
+    struct zc_synthetic_state state = { .options = guest->options };
+    uint8_t bytes[ZC_SYNTHETIC_STATE_BYTES_MAX];
+
+    state.options.dirty_bytes = 0;
+    memcpy(state.boot_id, guest->boot_id, sizeof(state.boot_id));
+    size_t length = zc_synthetic_state_encode(&state, bytes);
+    struct zc_synthetic *twin = zc_synthetic_load_state(bytes, length, &state, error)
+                                    ? zc_synthetic_new_incoming(&guest->source.ram, &state, error)
+                                    : NULL;
+    if (!twin) {
+        return false;
+    }
+    zc_synthetic_resume(twin);
+    g_mutex_lock(&twin->crew.lock);
+    while (twin->crew.n_parked) {
+        g_cond_wait(&twin->crew.parked, &twin->crew.lock);
+    }
+    g_mutex_unlock(&twin->crew.lock);
+    zc_synthetic_pause(twin, ZC_DEADLINE_NEVER);
+    *took_ns_out = zc_clock_now_ns() - begin_ns;
+    zc_synthetic_free(twin);
+    return true;
 }
 
 void zc_synthetic_set_throttle(struct zc_synthetic *guest, unsigned int percent)

@@ -139,6 +139,13 @@ bool zc_synthetic_get_state(struct zc_synthetic *guest, struct zc_synthetic_stat
 GBytes *zc_synthetic_save_state(struct zc_synthetic *guest, GError **error);
 
 /*
+ * Makes a guest of the same shape and RAM that never writes, from a state in bytes, lets it run and
+ * stops it: what that took, in ns, and with it what a move costs beside RAM.  The guest itself is
+ * not touched and may run.
+ */
+bool zc_synthetic_rehearse(struct zc_synthetic *guest, int64_t *took_ns_out, GError **error);
+
+/*
  * Paced guests write @percent (0 to 99) less; unpaced ones rest for that part of the time.  Any
  * thread.  It is the host's, not the guest's: it does not cross.
  */

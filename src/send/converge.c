@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Design: no model of the guest, only its last measurements.  Bandwidth is a
- * sum of bytes over a sum of time, both halved by each iteration that counts,
- * so that a long iteration weighs more than a short one and an old one less
- * than a new one.  The first iteration counts only until there is a second: it
- * makes the destination's memory, which takes longer than to fill it again, and
- * so would the last pages.  Therefore the guest is not stopped on its word
- * alone, unless next to nothing is dirty.  The estimate takes what is dirty as
- * all of what has to be sent: what the guest writes while it is being stopped
- * is nothing beside it.
+ * Design: no model of the guest, only its last measurements.  An iteration
+ * takes a trip, whatever it carries, and so much for each byte:
+ *
+ *     took = trip + bytes x byte_ns
+ *
+ * The trip is known beforehand, so each iteration tells byte_ns.  Their mean
+ * fades by the iteration, not by the byte: iterations shrink, and the pages of
+ * the switchover resemble those of the last one, however small it was, and not
+ * those of the longest.  The first iteration counts only until there is a
+ * second: it makes the destination's memory, which takes longer than to fill it
+ * again, and so would the last pages.  Therefore the guest is not stopped on
+ * its word alone, unless next to nothing is dirty.  The estimate takes what is
+ * dirty as all of what has to be sent: what the guest writes while it is being
+ * stopped is nothing beside it.
  */
 #include "config.h"
 
@@ -21,14 +26,15 @@
 #include "send/converge.h"
 
 #define BETTER 0.95 /* under so much of what was before is less; the rest is noise */
+#define RECENT 0.5  /* of byte_ns is the last iteration's word */
 
 void zc_converge_init(struct zc_converge *converge, const struct zc_converge_options *options,
-                      int64_t fixed_ns, int64_t now_ns)
+                      const struct zc_converge_costs *costs, int64_t now_ns)
 {
     *converge = (struct zc_converge){
         .options = *options,
         .start_ns = now_ns,
-        .fixed_ns = fixed_ns,
+        .costs = *costs,
         .estimate_ns = INT64_MAX,
         .best_ns = INT64_MAX,
         .best_at_ns = now_ns,
@@ -41,29 +47,28 @@ void zc_converge_sent(struct zc_converge *converge, uint64_t bytes, int64_t took
     if (took_ns <= 0 || (bytes < ZC_CONVERGE_BYTES_MIN && converge->n_measured)) {
         return;
     }
-    double fade = converge->n_measured++ == 1 ? 0 : 0.5;
-    converge->sent_bytes = converge->sent_bytes * fade + (double)bytes;
-    converge->sent_ns = converge->sent_ns * fade + (double)took_ns;
+    /* It may have been measured too long, and no link is infinitely fast. */
+    converge->costs.trip_ns = MIN(converge->costs.trip_ns, took_ns / 2);
+    double byte_ns = (double)(took_ns - converge->costs.trip_ns) / (double)MAX(bytes, 1);
+    double recent = converge->n_measured++ < 2 ? 1 : RECENT;
+    converge->byte_ns += recent * (byte_ns - converge->byte_ns);
 }
 
 uint64_t zc_converge_bandwidth(const struct zc_converge *converge)
 {
-    return converge->sent_ns > 0
-               ? (uint64_t)(converge->sent_bytes / converge->sent_ns * (double)ZC_NS_PER_S)
-               : 0;
+    return converge->byte_ns > 0 ? (uint64_t)((double)ZC_NS_PER_S / converge->byte_ns) : 0;
 }
 
 static int64_t estimate(const struct zc_converge *converge)
 {
-    double send_ns = 0;
+    const struct zc_converge_costs *costs = &converge->costs;
+    double send_ns = (double)converge->dirty_bytes * converge->byte_ns;
 
-    if (converge->dirty_bytes) {
-        if (converge->sent_bytes <= 0) {
-            return INT64_MAX;
-        }
-        send_ns = (double)converge->dirty_bytes * converge->sent_ns / converge->sent_bytes;
+    if (converge->dirty_bytes && converge->byte_ns <= 0) {
+        return INT64_MAX;
     }
-    double all_ns = send_ns + (double)converge->fixed_ns + (double)converge->harvest_ns;
+    double all_ns =
+        send_ns + (double)costs->trip_ns + (double)costs->harvest_ns + (double)costs->switch_ns;
     return all_ns < (double)(INT64_MAX / 2) ? (int64_t)all_ns : INT64_MAX;
 }
 
@@ -78,8 +83,7 @@ void zc_converge_harvested(struct zc_converge *converge, uint64_t dirty_bytes, i
     converge->dirty_bytes_per_s =
         since_ns > 0 ? (uint64_t)((double)dirty_bytes * (double)ZC_NS_PER_S / (double)since_ns) : 0;
     /* The last one finds less than any before it, and nobody disturbs it. */
-    converge->harvest_ns =
-        converge->n_harvests++ ? MIN(converge->harvest_ns, took_ns) : took_ns;
+    converge->costs.harvest_ns = MIN(converge->costs.harvest_ns, took_ns);
     converge->estimate_ns = estimate(converge);
 }
 

@@ -6,9 +6,8 @@
  *
  *     estimate = bytes that are dirty now / bandwidth + what never changes
  *
- * (the last harvest, the barrier, the device state, the commit: measured before
- * RAM began).  When that is short enough, switch over; if not, send and look
- * again; if it gets no better, slow the guest down, or give up and say why.
+ * (struct zc_converge_costs: measured before RAM began).  When that is short enough, switch over;
+ * if not, send and look again; if it gets no better, slow the guest down, or give up and say why.
  *
  * Pure: the time and what was measured are given.  One thread.
  */
@@ -42,20 +41,24 @@ struct zc_converge_options {
     bool throttle;      /* auto-converge */
 };
 
+/* What takes so long however many pages are dirty. */
+struct zc_converge_costs {
+    int64_t trip_ns;    /* an iteration of no page: it is in what every other one takes */
+    int64_t harvest_ns; /* a harvest that finds nothing */
+    int64_t switch_ns;  /* what only a switchover does: stop, save, load, commit */
+};
+
 struct zc_converge {
     /* set before start */
     struct zc_converge_options options;
     int64_t start_ns;
-    int64_t fixed_ns; /* of a switchover, whatever is dirty; its harvest not included */
-    /* measured; both are sums that fade, so that recent iterations weigh more */
-    double sent_bytes;
-    double sent_ns;
-    unsigned int n_measured; /* iterations that count for them */
+    /* measured */
+    struct zc_converge_costs costs; /* trip and harvest: the shortest so far */
+    double byte_ns;                 /* that a byte takes; a mean that fades */
+    unsigned int n_measured;        /* iterations that count for it */
     /* of the last harvest */
     uint64_t dirty_bytes;
     uint64_t dirty_bytes_per_s;
-    int64_t harvest_ns; /* the shortest so far */
-    uint64_t n_harvests;
     int64_t estimate_ns; /* INT64_MAX: not known yet */
     /* what it came to */
     uint64_t iterations;
@@ -70,7 +73,7 @@ struct zc_converge {
 };
 
 void zc_converge_init(struct zc_converge *converge, const struct zc_converge_options *options,
-                      int64_t fixed_ns, int64_t now_ns);
+                      const struct zc_converge_costs *costs, int64_t now_ns);
 
 /* An iteration carried @bytes in @took_ns, until the destination had placed them. */
 void zc_converge_sent(struct zc_converge *converge, uint64_t bytes, int64_t took_ns);

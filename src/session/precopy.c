@@ -11,6 +11,7 @@
 #include "config.h"
 
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -22,8 +23,7 @@
 #include "wire/stream.h"
 
 #define PING_FIRST 16u     /* none of the hello's */
-#define PINGS 3u           /* that measure a round trip */
-#define ROUND_TRIPS 3      /* of a switchover: barrier, device state, commit */
+#define TRIES 5            /* whose median tells what something takes */
 #define WAIT_MS 100        /* before looking again at a guest that writes nothing */
 #define SAMPLE_PAGES 1024u /* that tell how fast this host digests */
 /* A cut costs the pages of two chunks at most, beside those that the guest wrote meanwhile. */
@@ -193,7 +193,7 @@ static bool consider(struct zc_precopy *precopy)
 {
     struct zc_converge *converge = &precopy->converge;
 
-    converge->estimate_ns = converge->fixed_ns;
+    zc_converge_harvested(converge, 0, 0, 0);
     if (converge->estimate_ns <= converge->options.limit_ns) {
         return true;
     }
@@ -268,36 +268,89 @@ static int64_t measure_verify(struct zc_precopy *precopy)
     return (int64_t)(page_ns * (double)zc_ram_pages(&precopy->source->ram) / zc_digest_threads());
 }
 
-static bool measure_round_trip(struct zc_precopy *precopy)
+/*
+ * An iteration of one page, so that the channels are awake for it, or without channels what is left
+ * of it.  The page is sent again with all.  When it ended; 0: reported.
+ */
+static int64_t send_one(struct zc_precopy *precopy)
 {
-    int64_t sum_ns = 0;
+    const struct zc_range first = { .block = 0, .first_page = 0, .n_pages = 1 };
+    struct zc_outgoing *out = precopy->out;
 
-    for (unsigned int i = 0; i < PINGS; i++) {
-        int64_t begin_ns = zc_clock_now_ns();
-        int64_t end_ns = zc_precopy_round_trip(precopy);
-        if (!end_ns) {
-            return false;
+    if (out->sender) {
+        zc_stream_put_section_part(out->out, zc_outgoing_ram_section_id(out));
+        if (!zc_sender_put(out->sender, &first) || !zc_outgoing_sync_channels(out)) {
+            return 0;
         }
-        sum_ns += end_ns - begin_ns;
+        zc_precopy_end_section(out);
     }
-    precopy->rtt_ns = sum_ns / PINGS;
-    return true;
+    int64_t end_ns = zc_precopy_round_trip(precopy);
+    out->n_barriers += end_ns && out->sender;
+    return end_ns;
 }
 
-static void init_converge(struct zc_precopy *precopy)
+/* What it finds is sent with all the rest.  When it ended; 0: reported. */
+static int64_t harvest_nothing(struct zc_precopy *precopy)
 {
-    const struct zcmig_send_options *options = &precopy->out->options;
+    return !precopy->tracker || zc_precopy_harvest(precopy) ? zc_clock_now_ns() : 0;
+}
+
+static int compare_ns(const void *a, const void *b)
+{
+    int64_t first = *(const int64_t *)a, second = *(const int64_t *)b;
+
+    return (first > second) - (first < second);
+}
+
+/* How long @what takes: the median, for one that was interrupted tells nothing.  0: reported. */
+static int64_t measure(struct zc_precopy *precopy, int64_t (*what)(struct zc_precopy *precopy))
+{
+    int64_t took_ns[TRIES];
+
+    for (unsigned int i = 0; i < TRIES; i++) {
+        int64_t begin_ns = zc_clock_now_ns();
+        int64_t end_ns = what(precopy);
+        if (!end_ns) {
+            return 0;
+        }
+        took_ns[i] = MAX(end_ns - begin_ns, 1);
+    }
+    qsort(took_ns, TRIES, sizeof(took_ns[0]), compare_ns);
+    return took_ns[TRIES / 2];
+}
+
+/* The tracker runs, and no iteration was sent.  False: reported. */
+static bool init_converge(struct zc_precopy *precopy)
+{
+    struct zc_outgoing *out = precopy->out;
+    const struct zcmig_send_options *options = &out->options;
     const struct zc_converge_options converge_options = {
         .limit_ns = ms_to_ns(options->downtime_limit_ms),
         .timeout_ns = ms_to_ns(options->timeout_ms),
         .force = options->timeout_policy == ZCMIG_TIMEOUT_SWITCHOVER,
         .throttle = options->auto_converge,
     };
+    struct zc_converge_costs costs;
+    GError *error = NULL;
+    int64_t guest_ns;
 
+    if (!precopy->source->live->rehearse(precopy->source, &guest_ns, &error)) {
+        zc_outgoing_fail(out, error);
+        return false;
+    }
+    costs.trip_ns = measure(precopy, send_one);
+    int64_t commit_ns = costs.trip_ns ? measure(precopy, zc_precopy_round_trip) : 0;
+    costs.harvest_ns = commit_ns ? measure(precopy, harvest_nothing) : 0;
+    if (!costs.harvest_ns) {
+        return false;
+    }
     precopy->harvested_ns = zc_clock_now_ns();
-    zc_converge_init(&precopy->converge, &converge_options,
-                     ROUND_TRIPS * precopy->rtt_ns + measure_verify(precopy),
-                     precopy->harvested_ns);
+    costs.switch_ns = guest_ns + commit_ns + measure_verify(precopy);
+    zc_debug("costs: trip %.3f ms, harvest %.3f ms, state of the guest %.3f ms, commit %.3f ms",
+             (double)costs.trip_ns / ZC_NS_PER_MS, (double)costs.harvest_ns / ZC_NS_PER_MS,
+             (double)guest_ns / ZC_NS_PER_MS, (double)commit_ns / ZC_NS_PER_MS);
+    zc_converge_init(&precopy->converge, &converge_options, &costs, precopy->harvested_ns);
+    return true;
 }
 
 bool zc_precopy_start_ram(struct zc_precopy *precopy)
@@ -319,13 +372,12 @@ static bool start(struct zc_precopy *precopy)
     const struct zcmig_send_options *options = &out->options;
     GError *error = NULL;
 
-    if (!zc_precopy_start_ram(precopy) || !measure_round_trip(precopy)) {
+    if (!zc_precopy_start_ram(precopy)) {
         return false;
     }
     precopy->started = true;
     if (zc_outgoing_shares_memory(out)) {
-        init_converge(precopy);
-        return true;
+        return init_converge(precopy);
     }
     if (out->keeps) {
         zc_harvest_fill(&precopy->harvest);
@@ -340,8 +392,7 @@ static bool start(struct zc_precopy *precopy)
     g_mutex_lock(&out->lock);
     out->live.tracker = zc_tracker_name(precopy->tracker);
     g_mutex_unlock(&out->lock);
-    init_converge(precopy);
-    return true;
+    return init_converge(precopy);
 }
 
 /* ------------------------------------------------------------------- ending */

@@ -28,7 +28,6 @@ struct zc_precopy {
     struct zc_harvest harvest;
     struct zc_converge converge;
     int64_t harvested_ns; /* when the last harvest began, or the tracker was started */
-    int64_t rtt_ns;       /* of the main stream, nothing on its way */
     uint32_t ping;
     struct zcmig_iteration iteration; /* the last one */
     struct zcmig_downtime downtime;   /* of the last switchover, as far as it came */

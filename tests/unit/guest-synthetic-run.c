@@ -406,6 +406,27 @@ START_TEST(a_failed_move_leaves_the_guest_running)
 }
 END_TEST
 
+/* ---------------------------------------------------------------- rehearsal */
+
+/* Beside a guest that runs: nothing is written by the other one, and nothing changes for it. */
+START_TEST(a_rehearsal_leaves_the_guest_as_it_is)
+{
+    struct zc_synthetic *guest = new_guest("guest:256K,dirty=max,writers=3");
+    int64_t begin_ns = zc_clock_now_ns(), took_ns = 0;
+
+    zc_synthetic_resume(guest);
+    for (unsigned int i = 0; i < 20; i++) {
+        ck_assert(zc_synthetic_rehearse(guest, &took_ns, NULL));
+        ck_assert_int_gt(took_ns, 0);
+        ck_assert_int_le(took_ns, zc_clock_now_ns() - begin_ns);
+    }
+    run_for(guest, 50);
+    pause_guest(guest);
+    ck_assert_uint_eq(wrong_pages(ram_of(guest), guest), 0);
+    zc_synthetic_free(guest);
+}
+END_TEST
+
 /* ----------------------------------------------------------------- timeline */
 
 START_TEST(a_gap_of_another_boot_is_no_gap)
@@ -504,6 +525,7 @@ int main(void)
     tcase_add_loop_test(tcase, a_guest_moves_while_it_writes_and_goes_on, 0, n_moves);
     tcase_add_loop_test(tcase, a_lost_dirty_bit_is_a_stale_page_there, 0, n_moves);
     tcase_add_loop_test(tcase, a_failed_move_leaves_the_guest_running, 0, n_moves);
+    tcase_add_test(tcase, a_rehearsal_leaves_the_guest_as_it_is);
     tcase_add_test(tcase, a_gap_of_another_boot_is_no_gap);
     tcase_add_test(tcase, the_gap_of_the_move_is_the_first);
     tcase_add_test(tcase, percentiles_are_the_ends_of_buckets);

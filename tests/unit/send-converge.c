@@ -17,10 +17,18 @@ struct history {
     int64_t now_ns;
 };
 
-static void begin(struct history *history, struct zc_converge_options options, int64_t fixed_ns)
+static void begin_at_costs(struct history *history, struct zc_converge_options options,
+                           struct zc_converge_costs costs)
 {
     history->now_ns = 1000 * S;
-    zc_converge_init(&history->converge, &options, fixed_ns, history->now_ns);
+    zc_converge_init(&history->converge, &options, &costs, history->now_ns);
+}
+
+/* An iteration costs nothing but its bytes. */
+static void begin(struct history *history, struct zc_converge_options options, int64_t fixed_ns)
+{
+    begin_at_costs(history, options,
+                   (struct zc_converge_costs){ .harvest_ns = S, .switch_ns = fixed_ns });
 }
 
 /* An iteration at @rate bytes/s of what was dirty (@bytes), then a harvest of @dirty. */
@@ -73,22 +81,56 @@ START_TEST(estimate_is_dirt_over_bandwidth_and_what_is_fixed)
 }
 END_TEST
 
+/* However small they are: the last pages are like those of the last iteration. */
 START_TEST(recent_iterations_weigh_more)
 {
     struct history history;
 
     begin(&history, (struct zc_converge_options){ .limit_ns = 0 }, 0);
     iterate(&history, 500 * MIB, 100 * MIB, 1000 * MIB);  /* the first, which is forgotten */
-    iterate(&history, 1000 * MIB, 1000 * MIB, 100 * MIB); /* 1 s */
-    iterate(&history, 100 * MIB, 100 * MIB, 100 * MIB);   /* 1 s */
+    iterate(&history, 1000 * MIB, 1000 * MIB, 100 * MIB); /* 1 ns a byte, say */
+    iterate(&history, 10 * MIB, 100 * MIB, 100 * MIB);    /* 10 */
     uint64_t bandwidth = zc_converge_bandwidth(&history.converge);
-    ck_assert_uint_eq(bandwidth, 600 * MIB * 2 / 3); /* (500 + 100) / 1.5 */
+    ck_assert_uint_eq(bandwidth / MIB, 181); /* 5.5 */
     for (unsigned int i = 0; i < 6; i++) {
-        iterate(&history, 100 * MIB, 100 * MIB, 100 * MIB);
+        iterate(&history, 10 * MIB, 100 * MIB, 10 * MIB);
     }
     bandwidth = zc_converge_bandwidth(&history.converge);
     ck_assert_uint_ge(bandwidth, 100 * MIB);
-    ck_assert_uint_lt(bandwidth, 110 * MIB);
+    ck_assert_uint_lt(bandwidth, 102 * MIB);
+}
+END_TEST
+
+/* Each iteration has a trip in it, and so has the switchover. */
+START_TEST(a_trip_is_not_bandwidth)
+{
+    struct history history;
+
+    begin_at_costs(&history, (struct zc_converge_options){ .limit_ns = 0 },
+                   (struct zc_converge_costs){
+                       .trip_ns = 5 * MS, .harvest_ns = 2 * MS, .switch_ns = 20 * MS });
+    for (uint64_t mib = 1000; mib >= 10; mib /= 10) {
+        int64_t took_ns = (int64_t)mib * MS + 5 * MS; /* at 1000 MiB/s */
+        zc_converge_sent(&history.converge, mib * MIB, took_ns);
+        ck_assert_uint_eq(zc_converge_bandwidth(&history.converge) / MIB, 1000);
+        zc_converge_harvested(&history.converge, mib * MIB / 10, took_ns, 3 * MS);
+        ck_assert_int_eq((history.converge.estimate_ns + 500) / 1000,
+                         (int64_t)mib * MS / 10 / 1000 + 27000);
+    }
+}
+END_TEST
+
+/* One that was measured too long does not make the link fast. */
+START_TEST(a_trip_is_half_of_any_iteration_at_most)
+{
+    struct history history;
+
+    begin_at_costs(&history, (struct zc_converge_options){ .limit_ns = 0 },
+                   (struct zc_converge_costs){ .trip_ns = 50 * MS });
+    zc_converge_sent(&history.converge, 10 * MIB, 20 * MS);
+    ck_assert_uint_eq(zc_converge_bandwidth(&history.converge) / MIB, 1000);
+    zc_converge_harvested(&history.converge, 0, S, 0);
+    ck_assert_int_eq(history.converge.estimate_ns, 10 * MS);
 }
 END_TEST
 
@@ -277,6 +319,8 @@ int main(void)
 
     tcase_add_test(tcase, estimate_is_dirt_over_bandwidth_and_what_is_fixed);
     tcase_add_test(tcase, recent_iterations_weigh_more);
+    tcase_add_test(tcase, a_trip_is_not_bandwidth);
+    tcase_add_test(tcase, a_trip_is_half_of_any_iteration_at_most);
     tcase_add_test(tcase, the_first_iteration_is_not_believed_alone);
     tcase_add_test(tcase, the_shortest_harvest_is_expected_again);
     tcase_add_test(tcase, the_first_iteration_is_enough_when_little_is_left_or_time_is_over);
