@@ -158,6 +158,7 @@ static ssize_t move_flow(struct zc_link *link, enum zc_link_end from, GError **e
     /* The source left after its last byte, and does not hear the destination any more. */
     if (side == ZC_FLOW_TO && from == ZC_LINK_DESTINATION && link->flows[ZC_LINK_SOURCE].ended) {
         zc_flow_abandon(flow);
+        link->ready = true; /* what it said already raises no other event */
         return 0;
     }
     fail(link, from, side, (int)n, error);

@@ -9,7 +9,11 @@ ZC_SESSION_TESTS = \
 	tests/session/live-guest-survives-a-cut \
 	tests/session/missing-resource-is-named \
 	tests/session/page-changed-after-its-digest-is-a-mismatch \
+	tests/session/relay-between-send-and-recv \
+	tests/session/relay-ends-as-its-ends-do \
+	tests/session/relay-holds-little \
 	tests/session/relay-passes-a-session-on \
+	tests/session/relay-tells-connections-apart \
 	tests/session/signal-ends-both-ends \
 	tests/session/wrong-peer-is-told-apart
 TESTS += $(ZC_SESSION_TESTS)
