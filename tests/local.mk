@@ -28,6 +28,7 @@ include tests/unit/doctor.mk
 include tests/unit/guest.mk
 include tests/unit/send.mk
 include tests/unit/recv.mk
+include tests/unit/relay.mk
 include tests/unit/session.mk
 include tests/cli/local.mk
 include tests/session/local.mk
