@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What real QEMUs sent, in pieces of any size, gives the manifest of what arrived. */
+/*
+ * What real QEMUs sent, in pieces of any size, gives the manifest of what arrived; also where channels
+ * are read in another order than they were written in.
+ */
 #include "config.h"
 
 #include <string.h>
 
 #include <zcmig/error.h>
 
+#include "fuzz/samples.h"
 #include "lib/fixture.h"
 #include "lib/unit.h"
 #include "mem/manifest.h"
 #include "relay/tap.h"
+#include "wire/multifd.h"
 
 #define CHANNELS_MAX 4
 #define RAM_BYTES_MAX (UINT64_C(1) << 30)
@@ -87,6 +92,65 @@ START_TEST(recorded_streams_give_the_manifest_of_what_arrived)
 }
 END_TEST
 
+static void take_init(struct zc_tap_stream *stream)
+{
+    const struct zc_multifd_init init = { .channel = 0 };
+    uint8_t bytes[ZC_MULTIFD_INIT_BYTES];
+
+    zc_multifd_init_encode(&init, bytes);
+    zc_tap_take(stream, bytes, sizeof(bytes));
+}
+
+/* The first page of pc.ram, full of @fill. */
+static void take_page(struct zc_tap_stream *stream, uint8_t fill)
+{
+    const struct zc_multifd_packet packet = { .n_normal = 1, .block = "pc.ram" };
+    uint8_t bytes[ZC_MULTIFD_HEADER_BYTES + ZC_PAGE_BYTES];
+
+    zc_multifd_packet_encode(&packet, bytes);
+    memset(bytes + ZC_MULTIFD_HEADER_BYTES, fill, ZC_PAGE_BYTES);
+    zc_tap_take(stream, bytes, sizeof(bytes));
+}
+
+static void take_sync(struct zc_tap_stream *stream)
+{
+    const struct zc_multifd_packet packet = { .flags = ZC_MULTIFD_SYNC };
+    uint8_t bytes[ZC_MULTIFD_HEADER_BYTES];
+
+    zc_multifd_packet_encode(&packet, bytes);
+    zc_tap_take(stream, bytes, sizeof(bytes));
+}
+
+START_TEST(page_of_an_earlier_iteration_never_replaces_a_later_one)
+{
+    struct zc_tap *tap = zc_tap_new(RAM_BYTES_MAX);
+    struct zc_tap_stream *streams[] = { zc_tap_add_channel(tap), zc_tap_add_channel(tap) };
+    g_autoptr(GByteArray) main_stream = zc_sample_qemu_multifd();
+    char *dir = zc_unit_make_dir();
+    g_autofree char *path = g_build_filename(dir, "manifest", NULL);
+    uint8_t page[ZC_PAGE_BYTES];
+    GError *error = NULL;
+
+    zc_tap_take(zc_tap_add_main(tap), main_stream->data, main_stream->len);
+    take_init(streams[1]);
+    take_sync(streams[1]);
+    take_page(streams[1], 'a');
+    take_page(streams[1], 'b'); /* the last of its iteration */
+    take_init(streams[0]);
+    take_page(streams[0], 'c'); /* sent before, and seen after */
+    take_sync(streams[0]);
+    ck_assert_msg(zc_tap_save(tap, path, &error), "%s", error ? error->message : "");
+    struct zc_manifest *manifest = zc_manifest_load(path, &error);
+    ck_assert_ptr_nonnull(manifest);
+    ck_assert_str_eq(manifest->blocks[0].name, "pc.ram");
+    memset(page, 'b', sizeof(page));
+    ck_assert_uint_eq(manifest->blocks[0].digests[0], zc_digest_page(page));
+    zc_manifest_free(manifest);
+    zc_tap_free(tap);
+    zc_unit_remove_dir(dir);
+}
+END_TEST
+
 START_TEST(what_is_not_understood_makes_no_manifest)
 {
     struct zc_tap *tap = zc_tap_new(RAM_BYTES_MAX);
@@ -112,6 +176,7 @@ int main(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_loop_test(tcase, recorded_streams_give_the_manifest_of_what_arrived, 0,
                         ZC_FIXTURE_STREAMS);
+    tcase_add_test(tcase, page_of_an_earlier_iteration_never_replaces_a_later_one);
     tcase_add_test(tcase, what_is_not_understood_makes_no_manifest);
     suite_add_tcase(suite, tcase);
     return zc_unit_main(suite);

@@ -9,5 +9,6 @@ tests_unit_relay_hello_LDADD = $(ZC_TEST_RELAY_LIBS)
 tests_unit_relay_lobby_CPPFLAGS = $(ZC_TEST_CPPFLAGS)
 tests_unit_relay_lobby_LDADD = $(ZC_TEST_RELAY_LIBS)
 tests_unit_relay_tap_CPPFLAGS = $(ZC_TEST_CPPFLAGS)
-tests_unit_relay_tap_LDADD = $(ZC_TEST_RELAY_LIBS) tests/lib/libfixture.la
+tests_unit_relay_tap_LDADD = tests/fuzz/libsamples.la $(ZC_TEST_RELAY_LIBS) \
+	tests/lib/libfixture.la
 endif
