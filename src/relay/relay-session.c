@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "relay/relay-session.h"
 
+#define RAM_BYTES_MAX (UINT64_C(1) << 44) /* that a manifest is made of */
 #define WHY_TAPPED "a manifest was asked for"
 #define WHY_ASKED "copying was asked for"
 
@@ -22,7 +23,7 @@ void zc_relay_session_init(struct zc_relay_session *session, const struct zc_lob
     session->links = g_ptr_array_new_with_free_func((GDestroyNotify)zc_link_free);
     session->moved_ns = zc_clock_now_ns();
     if (session->options->manifest) {
-        session->tap = zc_tap_new();
+        session->tap = zc_tap_new(RAM_BYTES_MAX);
     }
 }
 

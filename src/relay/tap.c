@@ -17,7 +17,6 @@
 #include "wire/multifd.h"
 #include "wire/stream.h"
 
-#define RAM_BYTES_MAX (UINT64_C(1) << 44)
 #define DESCRIPTION_BYTES_MAX (16u << 20)
 
 struct zc_tap_stream {
@@ -59,10 +58,10 @@ static void stream_free(gpointer data)
     g_free(stream);
 }
 
-struct zc_tap *zc_tap_new(void)
+struct zc_tap *zc_tap_new(uint64_t ram_bytes_max)
 {
     const struct zc_stream_limits limits = {
-        .ram_bytes = RAM_BYTES_MAX,
+        .ram_bytes = ram_bytes_max,
         .blocks = ZC_BLOCKS_MAX,
         .description_bytes = DESCRIPTION_BYTES_MAX,
     };

@@ -17,7 +17,8 @@
 struct zc_tap;
 struct zc_tap_stream; /* what one connection says, source to destination */
 
-struct zc_tap *zc_tap_new(void);
+/* Gives up on a source that announces more than @ram_bytes_max; takes 12 bytes a page of the rest. */
+struct zc_tap *zc_tap_new(uint64_t ram_bytes_max);
 void zc_tap_free(struct zc_tap *tap); /* with its streams; accepts NULL */
 
 /* The tap's own. */

@@ -3,7 +3,7 @@
 #   make fuzz [FUZZ_SECONDS=30]   fuzzes each target; new inputs and crashes go to tests/fuzz/work
 #   make update-corpus            writes the seeds again, after a wanted change of the bytes
 FUZZ_SECONDS = 30
-ZC_FUZZ_TARGETS = address early extension manifest monitor multifd return-path stream tail
+ZC_FUZZ_TARGETS = address early extension manifest monitor multifd return-path stream tail tap
 
 check_LTLIBRARIES += tests/fuzz/libsamples.la
 tests_fuzz_libsamples_la_SOURCES = \
@@ -14,6 +14,7 @@ tests_fuzz_libsamples_la_CPPFLAGS = $(ZC_TEST_CPPFLAGS)
 ZC_FUZZ_LIBS = tests/fuzz/libsamples.la src/net/libnet.la src/wire/libwire.la src/mem/libmem.la \
 	src/base/libbase.la $(GLIB_LIBS)
 ZC_FUZZ_MONITOR_LIBS = src/guest/libguest.la $(ZC_FUZZ_LIBS) $(JSON_LIBS)
+ZC_FUZZ_TAP_LIBS = src/relay/librelay.la $(ZC_FUZZ_LIBS)
 ZC_REPLAY_FILES = tests/fuzz/replay.c tests/fuzz/fuzz.h
 ZC_REPLAY_CPPFLAGS = $(ZC_TEST_CPPFLAGS) -DZC_FUZZ_SRCDIR='"$(abs_top_srcdir)"'
 ZC_REPLAY_TESTS = \
@@ -25,7 +26,8 @@ ZC_REPLAY_TESTS = \
 	tests/fuzz/replay-multifd \
 	tests/fuzz/replay-return-path \
 	tests/fuzz/replay-stream \
-	tests/fuzz/replay-tail
+	tests/fuzz/replay-tail \
+	tests/fuzz/replay-tap
 check_PROGRAMS += $(ZC_REPLAY_TESTS) tests/fuzz/seeds
 TESTS += $(ZC_REPLAY_TESTS) tests/fuzz/corpus-is-current
 dist_check_SCRIPTS += tests/fuzz/corpus-is-current
@@ -63,6 +65,9 @@ tests_fuzz_replay_stream_LDADD = $(ZC_FUZZ_LIBS)
 tests_fuzz_replay_tail_SOURCES = tests/fuzz/tail.c $(ZC_REPLAY_FILES)
 tests_fuzz_replay_tail_CPPFLAGS = $(ZC_REPLAY_CPPFLAGS) -DZC_FUZZ_TARGET='"tail"'
 tests_fuzz_replay_tail_LDADD = $(ZC_FUZZ_LIBS)
+tests_fuzz_replay_tap_SOURCES = tests/fuzz/tap.c $(ZC_REPLAY_FILES)
+tests_fuzz_replay_tap_CPPFLAGS = $(ZC_REPLAY_CPPFLAGS) -DZC_FUZZ_TARGET='"tap"'
+tests_fuzz_replay_tap_LDADD = $(ZC_FUZZ_TAP_LIBS)
 
 if ENABLE_FUZZING
 ZC_LINK_FUZZER = $(AM_LDFLAGS) -fsanitize=fuzzer
@@ -75,7 +80,8 @@ noinst_PROGRAMS += \
 	tests/fuzz/fuzz-multifd \
 	tests/fuzz/fuzz-return-path \
 	tests/fuzz/fuzz-stream \
-	tests/fuzz/fuzz-tail
+	tests/fuzz/fuzz-tail \
+	tests/fuzz/fuzz-tap
 tests_fuzz_fuzz_address_SOURCES = tests/fuzz/address.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_address_CPPFLAGS = $(ZC_TEST_CPPFLAGS)
 tests_fuzz_fuzz_address_LDFLAGS = $(ZC_LINK_FUZZER)
@@ -112,6 +118,10 @@ tests_fuzz_fuzz_tail_SOURCES = tests/fuzz/tail.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_tail_CPPFLAGS = $(ZC_TEST_CPPFLAGS)
 tests_fuzz_fuzz_tail_LDFLAGS = $(ZC_LINK_FUZZER)
 tests_fuzz_fuzz_tail_LDADD = $(ZC_FUZZ_LIBS)
+tests_fuzz_fuzz_tap_SOURCES = tests/fuzz/tap.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_tap_CPPFLAGS = $(ZC_TEST_CPPFLAGS)
+tests_fuzz_fuzz_tap_LDFLAGS = $(ZC_LINK_FUZZER)
+tests_fuzz_fuzz_tap_LDADD = $(ZC_FUZZ_TAP_LIBS)
 endif
 
 .PHONY: fuzz update-corpus

@@ -500,6 +500,49 @@ static void write_captured(void)
     }
 }
 
+/* --------------------------------------------------------------------- tap */
+
+/* What arrives at a relay: a stream's number, a length and so many bytes of it. */
+static void put_arrival(GByteArray *out, uint8_t stream, const void *bytes, size_t length)
+{
+    for (size_t at = 0; at < length;) {
+        size_t part = MIN(length - at, UINT16_MAX);
+
+        g_byte_array_append(out, &stream, 1);
+        zc_append_u16(out, (uint16_t)part);
+        g_byte_array_append(out, (const uint8_t *)bytes + at, (guint)part);
+        at += part;
+    }
+}
+
+static void write_tap(void)
+{
+    static const uint8_t page[ZC_PAGE_BYTES] = { 1 };
+    g_autoptr(GByteArray) main_stream = zc_sample_qemu_multifd();
+    g_autoptr(GByteArray) plain = zc_sample_plain();
+    struct multifd_seed seed = multifd_seed(ZC_MULTIFD_SYNC, 1, 1);
+    GByteArray *bytes = g_byte_array_new();
+
+    put_arrival(bytes, 0, plain->data, plain->len);
+    write_array("tap", "plain", bytes);
+    bytes = g_byte_array_new();
+    put_arrival(bytes, 0, main_stream->data, main_stream->len);
+    put_arrival(bytes, 1, seed.init, sizeof(seed.init) + sizeof(seed.header));
+    put_arrival(bytes, 1, page, sizeof(page));
+    put_arrival(bytes, 2, seed.init, sizeof(seed.init) + 100);
+    write_array("tap", "channels", bytes);
+    bytes = g_byte_array_new();
+    seed.header[0] ^= 1;
+    put_arrival(bytes, 0, main_stream->data, main_stream->len / 2);
+    put_arrival(bytes, 0, main_stream->data + main_stream->len / 2,
+                main_stream->len - main_stream->len / 2);
+    put_arrival(bytes, 2, seed.init, sizeof(seed.init) + sizeof(seed.header));
+    write_array("tap", "bad-packet", bytes);
+    bytes = g_byte_array_new();
+    put_arrival(bytes, 0, RAW("QEVM\0\0\0\4"));
+    write_array("tap", "bad-version", bytes);
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2) {
@@ -516,6 +559,7 @@ int main(int argc, char **argv)
     write_manifests();
     write_early();
     write_monitor();
+    write_tap();
     for (size_t i = 0; i < G_N_ELEMENTS(addresses); i++) {
         write_seed("address", addresses[i].name, addresses[i].uri, strlen(addresses[i].uri));
     }
