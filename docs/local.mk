@@ -18,4 +18,4 @@ dist-hook:
 	  test ! -e "$(srcdir)/$$name" || cp -p "$(srcdir)/$$name" "$(distdir)/$$name" || exit 1; \
 	done
 
-EXTRA_DIST += docs/figures/cost.svg docs/figures/cost.png
+EXTRA_DIST += docs/figures/cost.svg docs/figures/cost.png docs/figures/live.svg

@@ -17,7 +17,8 @@ ZC_QEMU_TESTS = \
 	tests/qemu/qemu-guest-survives-a-failed-move \
 	tests/qemu/qemu-moves-through-a-relay \
 	tests/qemu/qemu-moves-to-a-snapshot-and-back \
-	tests/qemu/qemu-refused-capabilities
+	tests/qemu/qemu-refused-capabilities \
+	tests/qemu/qemu-with-memory-of-several-kinds
 dist_check_SCRIPTS += $(ZC_QEMU_TESTS) tests/qemu/functions tests/qemu/machines tests/qemu/matrix \
 	tests/qemu/lib/await tests/qemu/lib/proxy tests/qemu/lib/qmp \
 	tests/qemu/lib/capture-stream tests/qemu/lib/capture-tail tests/qemu/lib/fetch-qemu
