@@ -43,6 +43,15 @@ void zc_channel_collect(struct zc_channel *channel)
     }
 }
 
+/* Whether a limit is the reason: the user can lift it, and the counters tell of copies anyway. */
+static bool is_limit(struct zc_channel *channel)
+{
+    int reason = atomic_load_explicit(&channel->reason, memory_order_relaxed);
+
+    return reason == ZC_REASON_OPTMEM || reason == ZC_REASON_MEMLOCK ||
+           reason == ZC_REASON_MEMLOCK_TOO_SMALL;
+}
+
 int zc_channel_note(struct zc_channel *channel, uint32_t lo, uint32_t hi, enum zc_copied copied)
 {
     if (channel->tallies) {
@@ -56,7 +65,8 @@ int zc_channel_note(struct zc_channel *channel, uint32_t lo, uint32_t hi, enum z
     if (copied != ZC_COPIED_UNKNOWN) {
         zc_pause_note(&channel->pause, copied == ZC_COPIED_YES);
     }
-    if (copied == ZC_COPIED_YES) {
+    if (copied == ZC_COPIED_YES &&
+        (channel->pause.state == ZC_ZEROCOPY_PAUSED_COPIED || !is_limit(channel))) {
         zc_channel_set_reason(channel, ZC_REASON_COPIED);
     }
     return 0;

@@ -156,8 +156,7 @@ static void end_packet(struct zc_channel *channel)
     counters->packets++;
     counters->packets_split += packet->split;
     counters->packets_by_copy += packet->limited;
-    if (packet->split && atomic_load_explicit(&channel->reason, memory_order_relaxed) ==
-                             ZC_REASON_NONE) {
+    if (packet->split && channel->pause.state != ZC_ZEROCOPY_PAUSED_COPIED) {
         zc_channel_set_reason(channel, ZC_REASON_MEMLOCK); /* no other limit asks for pieces */
     }
     if (packet->wanted) {
