@@ -8,23 +8,27 @@
 struct zc_mailbox {
     /* set before start */
     unsigned int capacity;
+    unsigned int refill;
     /* under lock */
     GMutex lock;
     GCond not_full;
     GCond not_empty;
     unsigned int head;
     unsigned int count;
+    unsigned int n_putting; /* who waits for room */
+    unsigned int n_getting; /* who waits for items */
     bool closed;
     void *items[];
 };
 
-struct zc_mailbox *zc_mailbox_new(unsigned int capacity)
+struct zc_mailbox *zc_mailbox_new(unsigned int capacity, unsigned int refill)
 {
     struct zc_mailbox *mailbox =
         g_malloc0(sizeof(*mailbox) + (gsize)capacity * sizeof(mailbox->items[0]));
 
-    g_assert(capacity > 0);
+    g_assert(capacity > 0 && refill > 0 && refill <= capacity);
     mailbox->capacity = capacity;
+    mailbox->refill = refill;
     g_mutex_init(&mailbox->lock);
     g_cond_init(&mailbox->not_full);
     g_cond_init(&mailbox->not_empty);
@@ -42,14 +46,29 @@ void zc_mailbox_free(struct zc_mailbox *mailbox)
     g_free(mailbox);
 }
 
-/* GLib's monotonic time is CLOCK_MONOTONIC in microseconds, so a deadline carries over. */
-static bool wait_until(GCond *cond, GMutex *lock, zc_deadline deadline)
+/*
+ * One wait, counted in @waiters: GLib wakes with a system call even when nobody waits.
+ * Its monotonic time is CLOCK_MONOTONIC in microseconds, so a deadline carries over.
+ */
+static bool wait_until(GCond *cond, GMutex *lock, unsigned int *waiters, zc_deadline deadline)
 {
+    bool in_time = true;
+
+    (*waiters)++;
     if (deadline == ZC_DEADLINE_NEVER) {
         g_cond_wait(cond, lock);
-        return true;
+    } else {
+        in_time = g_cond_wait_until(cond, lock, deadline / 1000);
     }
-    return g_cond_wait_until(cond, lock, deadline / 1000);
+    (*waiters)--;
+    return in_time;
+}
+
+static void wake(GCond *cond, unsigned int waiters)
+{
+    if (waiters) {
+        g_cond_signal(cond);
+    }
 }
 
 int zc_mailbox_put(struct zc_mailbox *mailbox, void *item, zc_deadline deadline)
@@ -59,7 +78,7 @@ int zc_mailbox_put(struct zc_mailbox *mailbox, void *item, zc_deadline deadline)
     g_assert(item);
     g_mutex_lock(&mailbox->lock);
     while (!mailbox->closed && mailbox->count == mailbox->capacity) {
-        if (!wait_until(&mailbox->not_full, &mailbox->lock, deadline)) {
+        if (!wait_until(&mailbox->not_full, &mailbox->lock, &mailbox->n_putting, deadline)) {
             break;
         }
     }
@@ -69,7 +88,9 @@ int zc_mailbox_put(struct zc_mailbox *mailbox, void *item, zc_deadline deadline)
         ret = -ETIMEDOUT;
     } else {
         mailbox->items[(mailbox->head + mailbox->count++) % mailbox->capacity] = item;
-        g_cond_signal(&mailbox->not_empty);
+        if (mailbox->count >= mailbox->refill) {
+            wake(&mailbox->not_empty, mailbox->n_getting);
+        }
     }
     g_mutex_unlock(&mailbox->lock);
     return ret;
@@ -81,7 +102,7 @@ int zc_mailbox_get(struct zc_mailbox *mailbox, void **item_out, zc_deadline dead
 
     g_mutex_lock(&mailbox->lock);
     while (!mailbox->closed && mailbox->count == 0) {
-        if (!wait_until(&mailbox->not_empty, &mailbox->lock, deadline)) {
+        if (!wait_until(&mailbox->not_empty, &mailbox->lock, &mailbox->n_getting, deadline)) {
             break;
         }
     }
@@ -89,7 +110,7 @@ int zc_mailbox_get(struct zc_mailbox *mailbox, void **item_out, zc_deadline dead
         *item_out = mailbox->items[mailbox->head];
         mailbox->head = (mailbox->head + 1) % mailbox->capacity;
         mailbox->count--;
-        g_cond_signal(&mailbox->not_full);
+        wake(&mailbox->not_full, mailbox->n_putting);
     } else {
         ret = mailbox->closed ? -EPIPE : -ETIMEDOUT;
     }

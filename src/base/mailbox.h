@@ -15,8 +15,12 @@
 
 struct zc_mailbox;
 
-/* @capacity items at most; allocated here, never later. */
-struct zc_mailbox *zc_mailbox_new(unsigned int capacity);
+/*
+ * @capacity items at most; allocated here, never later.  Who found no item sleeps until there are
+ * @refill of them, or its deadline: with more than 1 it is woken less often, and at least so many
+ * must come without its doing.
+ */
+struct zc_mailbox *zc_mailbox_new(unsigned int capacity, unsigned int refill);
 void zc_mailbox_free(struct zc_mailbox *mailbox); /* accepts NULL; items left are not freed */
 
 /* Returns 0, -ETIMEDOUT (full until @deadline) or -EPIPE (closed).  @item must not be NULL. */

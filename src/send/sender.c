@@ -5,7 +5,8 @@
  * allocated while pages move.  An item collects ranges of one block, up to
  * ITEM_PAGES_MAX pages: large enough that the two hand-overs cost nothing
  * beside the copy and that scattered pages fill their packets, small enough
- * that the channels end together.
+ * that the channels end together.  A caller that ran out of idle items sleeps
+ * until most of them are back, and the channels work on the others meanwhile.
  *
  * For a sync the caller queues one item a channel.  A thread that took one
  * does not come back for more until all have theirs, so each gets exactly one;
@@ -23,7 +24,7 @@
 
 #define ITEM_PAGES_MAX 1024u /* 4 MiB */
 #define ITEM_RANGES_MAX 128u /* of dirty pages here and there */
-#define ITEMS_PER_CHANNEL 4u
+#define ITEMS_PER_CHANNEL 8u
 #define QUEUE_POLL_MS 100 /* a set cause is noticed so late at most by who waits for the queue */
 
 enum item_kind {
@@ -412,8 +413,8 @@ struct zc_sender *zc_sender_start(const struct zc_sender_options *options, GErro
     sender->n_items = options->n_channels * ITEMS_PER_CHANNEL;
     sender->workers = g_new0(struct worker, options->n_channels);
     sender->items = g_new0(struct item, sender->n_items);
-    sender->idle = zc_mailbox_new(sender->n_items);
-    sender->queue = zc_mailbox_new(sender->n_items);
+    sender->idle = zc_mailbox_new(sender->n_items, sender->n_items / 4 * 3);
+    sender->queue = zc_mailbox_new(sender->n_items, 1);
     g_mutex_init(&sender->sync_lock);
     g_cond_init(&sender->sync_cond);
     for (unsigned int i = 0; i < sender->n_items; i++) {

@@ -29,6 +29,22 @@ START_TEST(every_bit_counts)
 }
 END_TEST
 
+/* So that the loads of neighbours do not wait for each other; see zc_page_probe. */
+START_TEST(neighbours_are_probed_in_different_lines)
+{
+    static _Alignas(ZC_PAGE_BYTES) unsigned char pages[64][ZC_PAGE_BYTES];
+    bool seen[64] = { false };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(pages); i++) {
+        ptrdiff_t offset = (const unsigned char *)zc_page_probe(pages[i]) - pages[i];
+        ck_assert_int_ge(offset, 0);
+        ck_assert_int_lt(offset, ZC_PAGE_BYTES);
+        ck_assert_msg(!seen[offset / 64], "line %td twice", offset / 64);
+        seen[offset / 64] = true;
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("mem-digest");
@@ -36,6 +52,7 @@ int main(void)
 
     tcase_add_test(tcase, zero_page_has_the_constant);
     tcase_add_test(tcase, every_bit_counts);
+    tcase_add_test(tcase, neighbours_are_probed_in_different_lines);
     suite_add_tcase(suite, tcase);
     return zc_unit_main(suite);
 }
