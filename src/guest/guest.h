@@ -68,6 +68,8 @@ struct zc_live_ops {
      * that, in ns: tried with another of its shape, which writes nothing.  The guest runs on.
      */
     bool (*rehearse)(struct zc_source *source, int64_t *took_ns_out, GError **error);
+    /* CPU time in ns that the vCPUs have used on this host so far.  Any thread. */
+    int64_t (*cpu_ns)(struct zc_source *source);
     /* Auto-converge: slows the guest down by 0 to 99 percent.  Any thread. */
     void (*set_throttle)(struct zc_source *source, unsigned int percent);
     /* The file that @block is a shared mapping of, the source's own; -1: it is none. */

@@ -11,6 +11,9 @@
  */
 #include "config.h"
 
+#include <pthread.h>
+#include <time.h>
+
 #include "base/clock.h"
 #include "guest/synthetic-writer.h"
 
@@ -119,6 +122,14 @@ int64_t zc_writer_write(struct zc_writer *writer, int64_t *took_ns_out)
     return now_ns;
 }
 
+int64_t zc_writer_cpu_ns(const struct zc_writer *writer)
+{
+    struct timespec used = { 0 };
+    clockid_t clock = atomic_load_explicit(&writer->clock, memory_order_acquire);
+
+    return clock && clock_gettime(clock, &used) == 0 ? used.tv_sec * ZC_NS_PER_S + used.tv_nsec : 0;
+}
+
 /* ------------------------------------------------------------------ thread */
 
 /* Waits until it may run; false: quit. */
@@ -158,7 +169,11 @@ gpointer zc_writer_thread(gpointer data)
     struct zc_writer *writer = data;
     struct zc_crew *crew = writer->crew;
     int64_t now_ns = zc_clock_now_ns();
+    clockid_t clock;
 
+    if (pthread_getcpuclockid(pthread_self(), &clock) == 0) {
+        atomic_store_explicit(&writer->clock, clock, memory_order_release);
+    }
     for (;;) {
         if (atomic_load_explicit(&crew->want, memory_order_acquire) != ZC_WRITER_RUN) {
             if (!park(writer)) {

@@ -79,6 +79,8 @@ struct zc_writer {
     struct zc_pacer pacer;
     int64_t last_write_ns; /* 0: none whose time can be compared */
     bool arrives;          /* its next write is the first here, after others elsewhere */
+    /* atomic; written once, by its thread: its CPU time's clock, or 0 */
+    _Atomic int clock;
     /* atomic, relaxed: written by its thread only, but for the gap, which zc_synthetic_reset_gap
      * clears */
     _Atomic uint64_t writes;
@@ -90,6 +92,9 @@ struct zc_writer {
 
 /* One write: when it ended, and how long it took. */
 int64_t zc_writer_write(struct zc_writer *writer, int64_t *took_ns_out);
+
+/* CPU time in ns that its thread has used. */
+int64_t zc_writer_cpu_ns(const struct zc_writer *writer);
 
 /* Adds what the writer noticed. */
 void zc_writer_add_timeline(const struct zc_writer *writer, struct zc_synthetic_timeline *timeline);

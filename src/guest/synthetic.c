@@ -180,6 +180,17 @@ static bool live_rehearse(struct zc_source *source, int64_t *took_ns_out, GError
     return zc_synthetic_rehearse(from_source(source), took_ns_out, error);
 }
 
+static int64_t live_cpu_ns(struct zc_source *source)
+{
+    struct zc_synthetic *guest = from_source(source);
+    int64_t sum_ns = 0;
+
+    for (uint32_t i = 0; i < guest->options.writers; i++) {
+        sum_ns += zc_writer_cpu_ns(&guest->writers[i]);
+    }
+    return sum_ns;
+}
+
 static void live_set_throttle(struct zc_source *source, unsigned int percent)
 {
     zc_synthetic_set_throttle(from_source(source), percent);
@@ -198,6 +209,7 @@ static const struct zc_live_ops live_ops = {
     .stop_tracker = live_stop_tracker,
     .save_state = live_save_state,
     .rehearse = live_rehearse,
+    .cpu_ns = live_cpu_ns,
     .set_throttle = live_set_throttle,
     .memory_fd = live_memory_fd,
 };

@@ -75,6 +75,18 @@ uint64_t zc_bitmap_count_range(const struct zc_bitmap *bitmap, uint64_t first, u
     return count;
 }
 
+uint64_t zc_bitmap_count_runs(const struct zc_bitmap *bitmap)
+{
+    uint64_t count = 0, before = 0; /* the last bit of the word before */
+
+    for (uint64_t word = 0; word * 64 < bitmap->n_pages; word++) {
+        uint64_t bits = bitmap->words[word];
+        count += popcount(bits & ~(bits << 1 | before));
+        before = bits >> 63;
+    }
+    return count;
+}
+
 /* The first page at or after @from whose bit differs from the bits of @background; or the end. */
 static uint64_t find_change(const struct zc_bitmap *bitmap, uint64_t from, uint64_t background)
 {

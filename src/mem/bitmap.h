@@ -48,6 +48,9 @@ static inline uint64_t zc_bitmap_count(const struct zc_bitmap *bitmap)
     return zc_bitmap_count_range(bitmap, 0, bitmap->n_pages);
 }
 
+/* How many runs of set pages there are. */
+uint64_t zc_bitmap_count_runs(const struct zc_bitmap *bitmap);
+
 /*
  * The next run of set pages at or after @from: its length in pages and *@first_out, or 0 when
  * there is none.  Cost: a word of zeros or ones at a time.

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Design: no model of the guest, only its last measurements.  An iteration
- * takes a trip, whatever it carries, and so much for each byte:
+ * takes a trip, whatever it carries, and so much for each byte and run of pages,
+ * beside a guest that wants the same CPUs:
  *
- *     took = trip + bytes x byte_ns
+ *     took x (1 - guest's share) = trip + (bytes + runs x run_bytes) x alone_ns
  *
- * The trip is known beforehand, so each iteration tells byte_ns.  Their mean
+ * The rest is known beforehand, so each iteration tells alone_ns.  The share
+ * matters where both ends and the guest fill a host: there a stopped guest gives
+ * up to half of the time back.  So do the runs where a page is found rather than
+ * copied: the fewer pages are dirty, the fewer of them are neighbours.  The mean
  * fades by the iteration, not by the byte: iterations shrink, and the pages of
  * the switchover resemble those of the last one, however small it was, and not
  * those of the longest.  The first iteration counts only until there is a
@@ -41,17 +45,27 @@ void zc_converge_init(struct zc_converge *converge, const struct zc_converge_opt
     };
 }
 
-void zc_converge_sent(struct zc_converge *converge, uint64_t bytes, int64_t took_ns)
+static double load_of(const struct zc_converge *converge, uint64_t bytes, uint64_t runs)
+{
+    return (double)bytes + (double)runs * converge->costs.run_bytes;
+}
+
+void zc_converge_sent(struct zc_converge *converge, uint64_t bytes, uint64_t runs, int64_t took_ns,
+                      double guest_share)
 {
     converge->iterations++;
     if (took_ns <= 0 || (bytes < ZC_CONVERGE_BYTES_MIN && converge->n_measured)) {
         return;
     }
     /* It may have been measured too long, and no link is infinitely fast. */
-    converge->costs.trip_ns = MIN(converge->costs.trip_ns, took_ns / 2);
-    double byte_ns = (double)(took_ns - converge->costs.trip_ns) / (double)MAX(bytes, 1);
+    double alone_ns = (double)took_ns * (1 - guest_share);
+    converge->costs.trip_ns = MIN(converge->costs.trip_ns, (int64_t)(alone_ns / 2));
+    double trip_ns = (double)converge->costs.trip_ns;
+    double byte_ns = ((double)took_ns - trip_ns) / (double)MAX(bytes, 1);
+    alone_ns = (alone_ns - trip_ns) / load_of(converge, MAX(bytes, 1), runs);
     double recent = converge->n_measured++ < 2 ? 1 : RECENT;
     converge->byte_ns += recent * (byte_ns - converge->byte_ns);
+    converge->alone_ns += recent * (alone_ns - converge->alone_ns);
 }
 
 uint64_t zc_converge_bandwidth(const struct zc_converge *converge)
@@ -62,9 +76,10 @@ uint64_t zc_converge_bandwidth(const struct zc_converge *converge)
 static int64_t estimate(const struct zc_converge *converge)
 {
     const struct zc_converge_costs *costs = &converge->costs;
-    double send_ns = (double)converge->dirty_bytes * converge->byte_ns;
+    double send_ns =
+        load_of(converge, converge->dirty_bytes, converge->dirty_runs) * converge->alone_ns;
 
-    if (converge->dirty_bytes && converge->byte_ns <= 0) {
+    if (converge->dirty_bytes && converge->alone_ns <= 0) {
         return INT64_MAX;
     }
     double all_ns =
@@ -72,14 +87,15 @@ static int64_t estimate(const struct zc_converge *converge)
     return all_ns < (double)(INT64_MAX / 2) ? (int64_t)all_ns : INT64_MAX;
 }
 
-void zc_converge_harvested(struct zc_converge *converge, uint64_t dirty_bytes, int64_t since_ns,
-                           int64_t took_ns)
+void zc_converge_harvested(struct zc_converge *converge, uint64_t dirty_bytes, uint64_t dirty_runs,
+                           int64_t since_ns, int64_t took_ns)
 {
     bool grown = converge->iterations > 1 &&
                  (double)dirty_bytes >= BETTER * (double)converge->last_dirty_bytes;
 
     converge->n_grown = grown && dirty_bytes ? converge->n_grown + 1 : 0;
     converge->last_dirty_bytes = converge->dirty_bytes = dirty_bytes;
+    converge->dirty_runs = dirty_runs;
     converge->dirty_bytes_per_s =
         since_ns > 0 ? (uint64_t)((double)dirty_bytes * (double)ZC_NS_PER_S / (double)since_ns) : 0;
     /* The last one finds less than any before it, and nobody disturbs it. */

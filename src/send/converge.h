@@ -4,7 +4,8 @@
  * channels carried it and how fast the guest wrote meanwhile; from both follows
  * how long the guest would stand still if it were stopped now:
  *
- *     estimate = bytes that are dirty now / bandwidth + what never changes
+ *     estimate = dirty pages and runs of them, at the pace of the last iterations
+ *                without the guest beside them, + what never changes
  *
  * (struct zc_converge_costs: measured before RAM began).  When that is short enough, switch over;
  * if not, send and look again; if it gets no better, slow the guest down, or give up and say why.
@@ -46,6 +47,7 @@ struct zc_converge_costs {
     int64_t trip_ns;    /* an iteration of no page: it is in what every other one takes */
     int64_t harvest_ns; /* a harvest that finds nothing */
     int64_t switch_ns;  /* what only a switchover does: stop, save, load, commit */
+    uint32_t run_bytes; /* a run of pages takes as long as so many bytes more (send/route.h) */
 };
 
 struct zc_converge {
@@ -54,10 +56,12 @@ struct zc_converge {
     int64_t start_ns;
     /* measured */
     struct zc_converge_costs costs; /* trip and harvest: the shortest so far */
-    double byte_ns;                 /* that a byte takes; a mean that fades */
+    double byte_ns;                 /* that a byte took, all told; a mean that fades */
+    double alone_ns;                /* that a byte, or one of run_bytes, takes without the guest */
     unsigned int n_measured;        /* iterations that count for it */
     /* of the last harvest */
     uint64_t dirty_bytes;
+    uint64_t dirty_runs;
     uint64_t dirty_bytes_per_s;
     int64_t estimate_ns; /* INT64_MAX: not known yet */
     /* what it came to */
@@ -75,12 +79,19 @@ struct zc_converge {
 void zc_converge_init(struct zc_converge *converge, const struct zc_converge_options *options,
                       const struct zc_converge_costs *costs, int64_t now_ns);
 
-/* An iteration carried @bytes in @took_ns, until the destination had placed them. */
-void zc_converge_sent(struct zc_converge *converge, uint64_t bytes, int64_t took_ns);
+/*
+ * An iteration carried @bytes in @runs in @took_ns, until the destination had placed them; the
+ * guest had taken @guest_share of the CPUs from it (base/load.h).
+ */
+void zc_converge_sent(struct zc_converge *converge, uint64_t bytes, uint64_t runs, int64_t took_ns,
+                      double guest_share);
 
-/* A harvest told @dirty_bytes, written in @since_ns, and took @took_ns.  Makes the estimate. */
-void zc_converge_harvested(struct zc_converge *converge, uint64_t dirty_bytes, int64_t since_ns,
-                           int64_t took_ns);
+/*
+ * A harvest told @dirty_bytes in @dirty_runs, written in @since_ns, and took @took_ns.  Makes the
+ * estimate.
+ */
+void zc_converge_harvested(struct zc_converge *converge, uint64_t dirty_bytes, uint64_t dirty_runs,
+                           int64_t since_ns, int64_t took_ns);
 
 /* What to do with what was harvested.  May raise throttle_percent. */
 enum zc_converge_decision zc_converge_decide(struct zc_converge *converge, int64_t now_ns);

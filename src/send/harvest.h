@@ -21,6 +21,7 @@ struct zc_harvest {
     const struct zc_ram *ram;
     struct zc_bitmap *blocks;
     uint64_t n_pages; /* that are set */
+    uint64_t n_runs;  /* of neighbours among them, when last taken or filled */
 };
 
 /* @ram outlives it. */

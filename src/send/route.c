@@ -20,6 +20,7 @@ const struct zc_route zc_route_socket = {
     .drains = "draining completions",
     .has_payload = true,
     .may_zerocopy = true,
+    .run_bytes = 4u << 10,
     .drain = socket_drain,
 };
 
@@ -38,5 +39,6 @@ static int pull_drain(struct zc_channel *channel, int fd, bool has_pages, int wa
 const struct zc_route zc_route_pull = {
     .drains = "waiting until the destination has fetched what was listed",
     .normal_flags = ZC_MULTIFD_PULL,
+    .run_bytes = 16u << 10,
     .drain = pull_drain,
 };

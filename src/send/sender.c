@@ -8,6 +8,11 @@
  * that the channels end together.  A caller that ran out of idle items sleeps
  * until most of them are back, and the channels work on the others meanwhile.
  *
+ * Whoever is free takes the next item.  Only where the pages do not pass through
+ * the channel, and sending tells nothing of how busy its other end is, the items
+ * are dealt in turn, to a queue of each channel: else the first to wake would
+ * take most of them.
+ *
  * For a sync the caller queues one item a channel.  A thread that took one
  * does not come back for more until all have theirs, so each gets exactly one;
  * and because the queue is in order, all pages put before are then taken.  A
@@ -44,6 +49,7 @@ struct worker {
     struct zc_sender *sender;
     unsigned int index;
     struct zc_channel *channel; /* NULL: null: */
+    struct zc_mailbox *queue;   /* items to do: of all of them, or its own */
     GThread *thread;
     /* this thread only */
     struct zc_batch batch;
@@ -63,8 +69,9 @@ struct zc_sender {
     struct item *items;
     unsigned int n_items;
     struct zc_mailbox *idle;
-    struct zc_mailbox *queue;
+    unsigned int n_queues; /* the first workers' */
     /* the caller's thread only */
+    unsigned int n_dealt;
     struct item *pending; /* collects ranges until it is full, or the iteration ends */
     /* under sync_lock */
     GMutex sync_lock;
@@ -277,7 +284,7 @@ static gpointer worker_run(gpointer data)
     struct item *item;
     bool go_on = true;
 
-    while (go_on && take(sender, sender->queue, &item)) {
+    while (go_on && take(sender, worker->queue, &item)) {
         go_on = item->kind == ITEM_SYNC ? do_sync(worker) : do_pages(worker, item);
         zc_mailbox_put(sender->idle, item, ZC_DEADLINE_NEVER); /* there is always room */
     }
@@ -287,7 +294,9 @@ static gpointer worker_run(gpointer data)
 
 static bool put_item(struct zc_sender *sender, struct item *item)
 {
-    return zc_mailbox_put(sender->queue, item, ZC_DEADLINE_NEVER) == 0;
+    struct zc_mailbox *queue = sender->workers[sender->n_dealt++ % sender->n_queues].queue;
+
+    return zc_mailbox_put(queue, item, ZC_DEADLINE_NEVER) == 0;
 }
 
 /* Queues the item that ranges were collected in. */
@@ -340,6 +349,7 @@ bool zc_sender_put(struct zc_sender *sender, const struct zc_range *range)
     return true;
 }
 
+/* One for each channel, n_channels times in a row: dealt, each gets its own as well. */
 static bool put_sync(struct zc_sender *sender)
 {
     struct item *item;
@@ -411,10 +421,14 @@ struct zc_sender *zc_sender_start(const struct zc_sender_options *options, GErro
 
     sender->options = *options;
     sender->n_items = options->n_channels * ITEMS_PER_CHANNEL;
+    sender->n_queues = options->route->has_payload ? 1 : options->n_channels;
     sender->workers = g_new0(struct worker, options->n_channels);
     sender->items = g_new0(struct item, sender->n_items);
     sender->idle = zc_mailbox_new(sender->n_items, sender->n_items / 4 * 3);
-    sender->queue = zc_mailbox_new(sender->n_items, 1);
+    for (unsigned int i = 0; i < options->n_channels; i++) {
+        sender->workers[i].queue = i < sender->n_queues ? zc_mailbox_new(sender->n_items, 1)
+                                                        : sender->workers[0].queue;
+    }
     g_mutex_init(&sender->sync_lock);
     g_cond_init(&sender->sync_cond);
     for (unsigned int i = 0; i < sender->n_items; i++) {
@@ -443,7 +457,9 @@ int64_t zc_sender_stop(struct zc_sender *sender)
 {
     int64_t cpu_ns = 0;
 
-    zc_mailbox_close(sender->queue);
+    for (unsigned int i = 0; i < sender->n_queues; i++) {
+        zc_mailbox_close(sender->workers[i].queue);
+    }
     for (unsigned int i = 0; i < sender->options.n_channels; i++) {
         struct worker *worker = &sender->workers[i];
         if (worker->thread) {
@@ -462,9 +478,11 @@ void zc_sender_free(struct zc_sender *sender)
     }
     for (unsigned int i = 0; i < sender->options.n_channels; i++) {
         zc_channel_free(sender->workers[i].channel);
+        if (i < sender->n_queues) {
+            zc_mailbox_free(sender->workers[i].queue);
+        }
     }
     zc_mailbox_free(sender->idle);
-    zc_mailbox_free(sender->queue);
     g_mutex_clear(&sender->sync_lock);
     g_cond_clear(&sender->sync_cond);
     g_free(sender->items);

@@ -11,10 +11,10 @@
 #include "config.h"
 
 #include <poll.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
+#include "base/load.h"
 #include "base/log.h"
 #include "send/iterate.h"
 #include "session/digest.h"
@@ -23,7 +23,8 @@
 #include "wire/stream.h"
 
 #define PING_FIRST 16u     /* none of the hello's */
-#define TRIES 5            /* whose median tells what something takes */
+#define TRIES 5            /* whose shortest tells what something takes */
+#define COLD_PERCENT 150   /* of a harvest that is repeated at once takes one whose page tables are cold */
 #define WAIT_MS 100        /* before looking again at a guest that writes nothing */
 #define SAMPLE_PAGES 1024u /* that tell how fast this host digests */
 /* A cut costs the pages of two chunks at most, beside those that the guest wrote meanwhile. */
@@ -113,7 +114,12 @@ bool zc_precopy_give_up(struct zc_precopy *precopy, const char *what)
 static bool send_iteration(struct zc_precopy *precopy, bool all)
 {
     struct zc_outgoing *out = precopy->out;
-    uint64_t n_pages = all ? zc_ram_pages(&precopy->source->ram) : precopy->harvest.n_pages;
+    struct zc_source *source = precopy->source;
+    uint64_t n_pages = all ? zc_ram_pages(&source->ram) : precopy->harvest.n_pages;
+    uint64_t n_runs = all ? source->ram.n_blocks : precopy->harvest.n_runs;
+    struct zc_load load_before, load_after;
+    int64_t guest_ns = source->live->cpu_ns(source);
+    zc_load_read(&load_before);
     int64_t begin_ns = zc_clock_now_ns();
 
     struct carried before = add_up(out);
@@ -127,6 +133,8 @@ static bool send_iteration(struct zc_precopy *precopy, bool all)
     if (!end_ns) {
         return false;
     }
+    guest_ns = source->live->cpu_ns(source) - guest_ns;
+    zc_load_read(&load_after);
     if (out->keeps) {
         out->n_barriers++;
         zc_unplaced_mark(&precopy->unplaced);
@@ -140,8 +148,8 @@ static bool send_iteration(struct zc_precopy *precopy, bool all)
     };
     /* In bytes of RAM, as what is dirty is counted: by pull next to nothing is on the wire. */
     uint64_t ram_bytes = (after.normal_pages - before.normal_pages) * ZC_PAGE_BYTES;
-    zc_converge_sent(&precopy->converge, MAX(ram_bytes, precopy->iteration.sent_bytes),
-                     end_ns - begin_ns);
+    zc_converge_sent(&precopy->converge, MAX(ram_bytes, precopy->iteration.sent_bytes), n_runs,
+                     end_ns - begin_ns, zc_load_share(&load_before, &load_after, guest_ns));
     return true;
 }
 
@@ -169,7 +177,7 @@ static bool look(struct zc_precopy *precopy)
     }
     int64_t took_ns = zc_clock_now_ns() - begin_ns;
     zc_converge_harvested(converge, precopy->harvest.n_pages * ZC_PAGE_BYTES,
-                          begin_ns - precopy->harvested_ns, took_ns);
+                          precopy->harvest.n_runs, begin_ns - precopy->harvested_ns, took_ns);
     precopy->harvested_ns = begin_ns;
     precopy->iteration.harvest_ns = took_ns;
     precopy->iteration.bandwidth = zc_converge_bandwidth(converge);
@@ -193,7 +201,7 @@ static bool consider(struct zc_precopy *precopy)
 {
     struct zc_converge *converge = &precopy->converge;
 
-    zc_converge_harvested(converge, 0, 0, 0);
+    zc_converge_harvested(converge, 0, 0, 0, 0);
     if (converge->estimate_ns <= converge->options.limit_ns) {
         return true;
     }
@@ -295,17 +303,10 @@ static int64_t harvest_nothing(struct zc_precopy *precopy)
     return !precopy->tracker || zc_precopy_harvest(precopy) ? zc_clock_now_ns() : 0;
 }
 
-static int compare_ns(const void *a, const void *b)
-{
-    int64_t first = *(const int64_t *)a, second = *(const int64_t *)b;
-
-    return (first > second) - (first < second);
-}
-
-/* How long @what takes: the median, for one that was interrupted tells nothing.  0: reported. */
+/* How long @what takes when the guest does not disturb it: the shortest.  0: reported. */
 static int64_t measure(struct zc_precopy *precopy, int64_t (*what)(struct zc_precopy *precopy))
 {
-    int64_t took_ns[TRIES];
+    int64_t shortest_ns = INT64_MAX;
 
     for (unsigned int i = 0; i < TRIES; i++) {
         int64_t begin_ns = zc_clock_now_ns();
@@ -313,10 +314,9 @@ static int64_t measure(struct zc_precopy *precopy, int64_t (*what)(struct zc_pre
         if (!end_ns) {
             return 0;
         }
-        took_ns[i] = MAX(end_ns - begin_ns, 1);
+        shortest_ns = MIN(shortest_ns, MAX(end_ns - begin_ns, 1));
     }
-    qsort(took_ns, TRIES, sizeof(took_ns[0]), compare_ns);
-    return took_ns[TRIES / 2];
+    return shortest_ns;
 }
 
 /* The tracker runs, and no iteration was sent.  False: reported. */
@@ -330,7 +330,7 @@ static bool init_converge(struct zc_precopy *precopy)
         .force = options->timeout_policy == ZCMIG_TIMEOUT_SWITCHOVER,
         .throttle = options->auto_converge,
     };
-    struct zc_converge_costs costs;
+    struct zc_converge_costs costs = { .run_bytes = zc_outgoing_route(out)->run_bytes };
     GError *error = NULL;
     int64_t guest_ns;
 
@@ -340,7 +340,7 @@ static bool init_converge(struct zc_precopy *precopy)
     }
     costs.trip_ns = measure(precopy, send_one);
     int64_t commit_ns = costs.trip_ns ? measure(precopy, zc_precopy_round_trip) : 0;
-    costs.harvest_ns = commit_ns ? measure(precopy, harvest_nothing) : 0;
+    costs.harvest_ns = commit_ns ? measure(precopy, harvest_nothing) * COLD_PERCENT / 100 : 0;
     if (!costs.harvest_ns) {
         return false;
     }

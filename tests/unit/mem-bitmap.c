@@ -14,7 +14,7 @@ static void expect_equal(const struct zc_bitmap *bitmap, const uint8_t *model)
     uint64_t count = 0;
     uint64_t at = 0;
     uint64_t first = 0;
-    uint64_t n;
+    uint64_t n, n_runs = 0;
 
     for (uint64_t page = 0; page < bitmap->n_pages; page++) {
         ck_assert_int_eq(zc_bitmap_test(bitmap, page), model[page]);
@@ -29,7 +29,9 @@ static void expect_equal(const struct zc_bitmap *bitmap, const uint8_t *model)
             ck_assert_uint_eq(model[at], 1);
         }
         ck_assert(at == bitmap->n_pages || !model[at]);
+        n_runs++;
     }
+    ck_assert_uint_eq(zc_bitmap_count_runs(bitmap), n_runs);
     for (; at < bitmap->n_pages; at++) {
         ck_assert_uint_eq(model[at], 0);
     }

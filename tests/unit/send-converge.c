@@ -38,8 +38,8 @@ static enum zc_converge_decision iterate(struct history *history, uint64_t bytes
     int64_t took_ns = (int64_t)((double)bytes / (double)rate * (double)S);
 
     history->now_ns += took_ns;
-    zc_converge_sent(&history->converge, bytes, took_ns);
-    zc_converge_harvested(&history->converge, dirty, took_ns, MS);
+    zc_converge_sent(&history->converge, bytes, 1, took_ns, 0);
+    zc_converge_harvested(&history->converge, dirty, 1, took_ns, MS);
     return zc_converge_decide(&history->converge, history->now_ns);
 }
 
@@ -111,9 +111,9 @@ START_TEST(a_trip_is_not_bandwidth)
                        .trip_ns = 5 * MS, .harvest_ns = 2 * MS, .switch_ns = 20 * MS });
     for (uint64_t mib = 1000; mib >= 10; mib /= 10) {
         int64_t took_ns = (int64_t)mib * MS + 5 * MS; /* at 1000 MiB/s */
-        zc_converge_sent(&history.converge, mib * MIB, took_ns);
+        zc_converge_sent(&history.converge, mib * MIB, 1, took_ns, 0);
         ck_assert_uint_eq(zc_converge_bandwidth(&history.converge) / MIB, 1000);
-        zc_converge_harvested(&history.converge, mib * MIB / 10, took_ns, 3 * MS);
+        zc_converge_harvested(&history.converge, mib * MIB / 10, 1, took_ns, 3 * MS);
         ck_assert_int_eq((history.converge.estimate_ns + 500) / 1000,
                          (int64_t)mib * MS / 10 / 1000 + 27000);
     }
@@ -127,10 +127,39 @@ START_TEST(a_trip_is_half_of_any_iteration_at_most)
 
     begin_at_costs(&history, (struct zc_converge_options){ .limit_ns = 0 },
                    (struct zc_converge_costs){ .trip_ns = 50 * MS });
-    zc_converge_sent(&history.converge, 10 * MIB, 20 * MS);
+    zc_converge_sent(&history.converge, 10 * MIB, 1, 20 * MS, 0);
     ck_assert_uint_eq(zc_converge_bandwidth(&history.converge) / MIB, 1000);
-    zc_converge_harvested(&history.converge, 0, S, 0);
+    zc_converge_harvested(&history.converge, 0, 1, S, 0);
     ck_assert_int_eq(history.converge.estimate_ns, 10 * MS);
+}
+END_TEST
+
+/* Both ends and the guest fill the host: when it stops, its share of the CPUs is ours. */
+START_TEST(a_stopped_guest_gives_its_cpu_back)
+{
+    struct history history;
+
+    begin_at_costs(&history, (struct zc_converge_options){ .limit_ns = 0 },
+                   (struct zc_converge_costs){ .trip_ns = 4 * MS });
+    zc_converge_sent(&history.converge, 100 * MIB, 1, 200 * MS, 0.25); /* 150 ms without it */
+    zc_converge_harvested(&history.converge, 50 * MIB, 1, 200 * MS, 0);
+    ck_assert_int_eq(history.converge.estimate_ns / MS, (150 - 4) / 2 + 4);
+    ck_assert_uint_eq(zc_converge_bandwidth(&history.converge) / MIB, 100 * 1000 / 196);
+}
+END_TEST
+
+/* The same bytes in pieces take longer. */
+START_TEST(a_run_costs_beside_its_bytes)
+{
+    struct history history;
+
+    begin_at_costs(&history, (struct zc_converge_options){ .limit_ns = 0 },
+                   (struct zc_converge_costs){ .run_bytes = 4096 });
+    zc_converge_sent(&history.converge, 512 * MIB, 512 * 256 / 2, 768 * MS, 0); /* 2 pages a run */
+    zc_converge_harvested(&history.converge, 100 * MIB, 100 * 256, 768 * MS, 0);
+    ck_assert_int_eq((history.converge.estimate_ns + MS / 2) / MS, 200);
+    zc_converge_harvested(&history.converge, 100 * MIB, 1, 768 * MS, 0);
+    ck_assert_int_eq((history.converge.estimate_ns + MS / 2) / MS, 100);
 }
 END_TEST
 
@@ -155,9 +184,9 @@ START_TEST(the_shortest_harvest_is_expected_again)
 
     begin(&history, (struct zc_converge_options){ .limit_ns = 0 }, 0);
     iterate(&history, 1000 * MIB, 1000 * MIB, 100 * MIB);
-    zc_converge_harvested(&history.converge, 0, S, 20 * MS);
+    zc_converge_harvested(&history.converge, 0, 1, S, 20 * MS);
     ck_assert_int_eq(history.converge.estimate_ns, MS);
-    zc_converge_harvested(&history.converge, 0, S, MS / 2);
+    zc_converge_harvested(&history.converge, 0, 1, S, MS / 2);
     ck_assert_int_eq(history.converge.estimate_ns, MS / 2);
 }
 END_TEST
@@ -302,7 +331,7 @@ START_TEST(nothing_dirty_waits_and_then_gives_up)
     enum zc_converge_decision decision = iterate(&history, 1024 * MIB, 1024 * MIB, 0);
     while (decision == ZC_CONVERGE_WAIT) {
         history.now_ns += 100 * MS;
-        zc_converge_harvested(&history.converge, 0, 100 * MS, MS);
+        zc_converge_harvested(&history.converge, 0, 1, 100 * MS, MS);
         decision = zc_converge_decide(&history.converge, history.now_ns);
         n_waits++;
     }
@@ -321,6 +350,8 @@ int main(void)
     tcase_add_test(tcase, recent_iterations_weigh_more);
     tcase_add_test(tcase, a_trip_is_not_bandwidth);
     tcase_add_test(tcase, a_trip_is_half_of_any_iteration_at_most);
+    tcase_add_test(tcase, a_stopped_guest_gives_its_cpu_back);
+    tcase_add_test(tcase, a_run_costs_beside_its_bytes);
     tcase_add_test(tcase, the_first_iteration_is_not_believed_alone);
     tcase_add_test(tcase, the_shortest_harvest_is_expected_again);
     tcase_add_test(tcase, the_first_iteration_is_enough_when_little_is_left_or_time_is_over);
