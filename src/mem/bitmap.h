@@ -51,6 +51,9 @@ static inline uint64_t zc_bitmap_count(const struct zc_bitmap *bitmap)
 /* How many runs of set pages there are. */
 uint64_t zc_bitmap_count_runs(const struct zc_bitmap *bitmap);
 
+/* How many stretches of 512 pages, which a page table of x86 and arm64 spans, have any set. */
+uint64_t zc_bitmap_count_tables(const struct zc_bitmap *bitmap);
+
 /*
  * The next run of set pages at or after @from: its length in pages and *@first_out, or 0 when
  * there is none.  Cost: a word of zeros or ones at a time.

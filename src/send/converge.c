@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Design: no model of the guest, only its last measurements.  An iteration
- * takes a trip, whatever it carries, and so much for each byte and run of pages,
- * beside a guest that wants the same CPUs:
+ * takes a trip, whatever it carries, and so much for each byte, run of pages and
+ * page table that they are in, beside a guest that wants the same CPUs:
  *
- *     took x (1 - guest's share) = trip + (bytes + runs x run_bytes) x alone_ns
+ *     load = bytes + runs x run_bytes + tables x table_bytes
+ *     took x (1 - guest's share) = trip + load x alone_ns
  *
  * The rest is known beforehand, so each iteration tells alone_ns.  The share
  * matters where both ends and the guest fill a host: there a stopped guest gives
- * up to half of the time back.  So do the runs where a page is found rather than
- * copied: the fewer pages are dirty, the fewer of them are neighbours.  The mean
- * fades by the iteration, not by the byte: iterations shrink, and the pages of
+ * up to half of the time back.  So do the runs and tables where a page is found rather
+ * than copied: the fewer pages are dirty, the fewer of them are neighbours.  The
+ * mean fades by the iteration, not by the byte: iterations shrink, and the pages of
  * the switchover resemble those of the last one, however small it was, and not
  * those of the longest.  The first iteration counts only until there is a
  * second: it makes the destination's memory, which takes longer than to fill it
@@ -45,24 +46,27 @@ void zc_converge_init(struct zc_converge *converge, const struct zc_converge_opt
     };
 }
 
-static double load_of(const struct zc_converge *converge, uint64_t bytes, uint64_t runs)
+static double load_of(const struct zc_converge *converge, const struct zc_converge_work *work)
 {
-    return (double)bytes + (double)runs * converge->costs.run_bytes;
+    const struct zc_converge_costs *costs = &converge->costs;
+
+    return (double)MAX(work->bytes, 1) + (double)work->runs * costs->run_bytes +
+           (double)work->tables * costs->table_bytes;
 }
 
-void zc_converge_sent(struct zc_converge *converge, uint64_t bytes, uint64_t runs, int64_t took_ns,
-                      double guest_share)
+void zc_converge_sent(struct zc_converge *converge, const struct zc_converge_work *work,
+                      int64_t took_ns, double guest_share)
 {
     converge->iterations++;
-    if (took_ns <= 0 || (bytes < ZC_CONVERGE_BYTES_MIN && converge->n_measured)) {
+    if (took_ns <= 0 || (work->bytes < ZC_CONVERGE_BYTES_MIN && converge->n_measured)) {
         return;
     }
     /* It may have been measured too long, and no link is infinitely fast. */
     double alone_ns = (double)took_ns * (1 - guest_share);
     converge->costs.trip_ns = MIN(converge->costs.trip_ns, (int64_t)(alone_ns / 2));
     double trip_ns = (double)converge->costs.trip_ns;
-    double byte_ns = ((double)took_ns - trip_ns) / (double)MAX(bytes, 1);
-    alone_ns = (alone_ns - trip_ns) / load_of(converge, MAX(bytes, 1), runs);
+    double byte_ns = ((double)took_ns - trip_ns) / (double)MAX(work->bytes, 1);
+    alone_ns = (alone_ns - trip_ns) / load_of(converge, work);
     double recent = converge->n_measured++ < 2 ? 1 : RECENT;
     converge->byte_ns += recent * (byte_ns - converge->byte_ns);
     converge->alone_ns += recent * (alone_ns - converge->alone_ns);
@@ -77,9 +81,9 @@ static int64_t estimate(const struct zc_converge *converge)
 {
     const struct zc_converge_costs *costs = &converge->costs;
     double send_ns =
-        load_of(converge, converge->dirty_bytes, converge->dirty_runs) * converge->alone_ns;
+        converge->dirty.bytes ? load_of(converge, &converge->dirty) * converge->alone_ns : 0;
 
-    if (converge->dirty_bytes && converge->alone_ns <= 0) {
+    if (converge->dirty.bytes && converge->alone_ns <= 0) {
         return INT64_MAX;
     }
     double all_ns =
@@ -87,15 +91,16 @@ static int64_t estimate(const struct zc_converge *converge)
     return all_ns < (double)(INT64_MAX / 2) ? (int64_t)all_ns : INT64_MAX;
 }
 
-void zc_converge_harvested(struct zc_converge *converge, uint64_t dirty_bytes, uint64_t dirty_runs,
+void zc_converge_harvested(struct zc_converge *converge, const struct zc_converge_work *dirty,
                            int64_t since_ns, int64_t took_ns)
 {
+    uint64_t dirty_bytes = dirty->bytes;
     bool grown = converge->iterations > 1 &&
                  (double)dirty_bytes >= BETTER * (double)converge->last_dirty_bytes;
 
     converge->n_grown = grown && dirty_bytes ? converge->n_grown + 1 : 0;
-    converge->last_dirty_bytes = converge->dirty_bytes = dirty_bytes;
-    converge->dirty_runs = dirty_runs;
+    converge->last_dirty_bytes = dirty_bytes;
+    converge->dirty = *dirty;
     converge->dirty_bytes_per_s =
         since_ns > 0 ? (uint64_t)((double)dirty_bytes * (double)ZC_NS_PER_S / (double)since_ns) : 0;
     /* The last one finds less than any before it, and nobody disturbs it. */
@@ -141,7 +146,7 @@ enum zc_converge_decision zc_converge_decide(struct zc_converge *converge, int64
 {
     bool is_late =
         converge->options.timeout_ns && now_ns - converge->start_ns >= converge->options.timeout_ns;
-    bool is_known = converge->iterations > 1 || converge->dirty_bytes < ZC_CONVERGE_BYTES_MIN;
+    bool is_known = converge->iterations > 1 || converge->dirty.bytes < ZC_CONVERGE_BYTES_MIN;
 
     if (converge->estimate_ns <= converge->options.limit_ns && (is_known || is_late)) {
         return ZC_CONVERGE_SWITCHOVER;
@@ -152,14 +157,14 @@ enum zc_converge_decision zc_converge_decide(struct zc_converge *converge, int64
         converge->forced = converge->options.force;
         return converge->forced ? ZC_CONVERGE_SWITCHOVER : ZC_CONVERGE_GIVE_UP;
     }
-    return converge->dirty_bytes ? ZC_CONVERGE_ITERATE : ZC_CONVERGE_WAIT;
+    return converge->dirty.bytes ? ZC_CONVERGE_ITERATE : ZC_CONVERGE_WAIT;
 }
 
 char *zc_converge_explain(const struct zc_converge *converge, int64_t now_ns)
 {
     g_autofree char *dirty = zc_size_format(converge->dirty_bytes_per_s);
     g_autofree char *carried = zc_size_format(zc_converge_bandwidth(converge));
-    g_autofree char *left = zc_size_format(converge->dirty_bytes);
+    g_autofree char *left = zc_size_format(converge->dirty.bytes);
     g_autofree char *slowed =
         converge->throttle_percent
             ? g_strdup_printf(", slowed down by %u%%", converge->throttle_percent)

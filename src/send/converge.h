@@ -47,7 +47,16 @@ struct zc_converge_costs {
     int64_t trip_ns;    /* an iteration of no page: it is in what every other one takes */
     int64_t harvest_ns; /* a harvest that finds nothing */
     int64_t switch_ns;  /* what only a switchover does: stop, save, load, commit */
-    uint32_t run_bytes; /* a run of pages takes as long as so many bytes more (send/route.h) */
+    /* and what takes as long as so many bytes more (send/route.h) */
+    uint32_t run_bytes;
+    uint32_t table_bytes;
+};
+
+/* Pages, and where they are. */
+struct zc_converge_work {
+    uint64_t bytes;
+    uint64_t runs;
+    uint64_t tables;
 };
 
 struct zc_converge {
@@ -57,11 +66,10 @@ struct zc_converge {
     /* measured */
     struct zc_converge_costs costs; /* trip and harvest: the shortest so far */
     double byte_ns;                 /* that a byte took, all told; a mean that fades */
-    double alone_ns;                /* that a byte, or one of run_bytes, takes without the guest */
+    double alone_ns;                /* that a byte of work takes without the guest */
     unsigned int n_measured;        /* iterations that count for it */
     /* of the last harvest */
-    uint64_t dirty_bytes;
-    uint64_t dirty_runs;
+    struct zc_converge_work dirty;
     uint64_t dirty_bytes_per_s;
     int64_t estimate_ns; /* INT64_MAX: not known yet */
     /* what it came to */
@@ -80,17 +88,14 @@ void zc_converge_init(struct zc_converge *converge, const struct zc_converge_opt
                       const struct zc_converge_costs *costs, int64_t now_ns);
 
 /*
- * An iteration carried @bytes in @runs in @took_ns, until the destination had placed them; the
- * guest had taken @guest_share of the CPUs from it (base/load.h).
+ * An iteration carried @work in @took_ns, until the destination had placed it; the guest had taken
+ * @guest_share of the CPUs from it (base/load.h).
  */
-void zc_converge_sent(struct zc_converge *converge, uint64_t bytes, uint64_t runs, int64_t took_ns,
-                      double guest_share);
+void zc_converge_sent(struct zc_converge *converge, const struct zc_converge_work *work,
+                      int64_t took_ns, double guest_share);
 
-/*
- * A harvest told @dirty_bytes in @dirty_runs, written in @since_ns, and took @took_ns.  Makes the
- * estimate.
- */
-void zc_converge_harvested(struct zc_converge *converge, uint64_t dirty_bytes, uint64_t dirty_runs,
+/* A harvest told @dirty, written in @since_ns, and took @took_ns.  Makes the estimate. */
+void zc_converge_harvested(struct zc_converge *converge, const struct zc_converge_work *dirty,
                            int64_t since_ns, int64_t took_ns);
 
 /* What to do with what was harvested.  May raise throttle_percent. */

@@ -21,7 +21,9 @@ struct zc_harvest {
     const struct zc_ram *ram;
     struct zc_bitmap *blocks;
     uint64_t n_pages; /* that are set */
-    uint64_t n_runs;  /* of neighbours among them, when last taken or filled */
+    /* when last taken or filled */
+    uint64_t n_runs;   /* of neighbours among them */
+    uint64_t n_tables; /* that they are in (mem/bitmap.h) */
 };
 
 /* @ram outlives it. */

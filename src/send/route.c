@@ -40,5 +40,6 @@ const struct zc_route zc_route_pull = {
     .drains = "waiting until the destination has fetched what was listed",
     .normal_flags = ZC_MULTIFD_PULL,
     .run_bytes = 16u << 10,
+    .table_bytes = 12u << 10,
     .drain = pull_drain,
 };

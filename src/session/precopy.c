@@ -111,12 +111,21 @@ bool zc_precopy_give_up(struct zc_precopy *precopy, const char *what)
     return false;
 }
 
+static struct zc_converge_work dirty_work(const struct zc_harvest *harvest)
+{
+    return (struct zc_converge_work){
+        .bytes = harvest->n_pages * ZC_PAGE_BYTES,
+        .runs = harvest->n_runs,
+        .tables = harvest->n_tables,
+    };
+}
+
 static bool send_iteration(struct zc_precopy *precopy, bool all)
 {
     struct zc_outgoing *out = precopy->out;
     struct zc_source *source = precopy->source;
     uint64_t n_pages = all ? zc_ram_pages(&source->ram) : precopy->harvest.n_pages;
-    uint64_t n_runs = all ? source->ram.n_blocks : precopy->harvest.n_runs;
+    struct zc_converge_work work = dirty_work(&precopy->harvest);
     struct zc_load load_before, load_after;
     int64_t guest_ns = source->live->cpu_ns(source);
     zc_load_read(&load_before);
@@ -148,8 +157,9 @@ static bool send_iteration(struct zc_precopy *precopy, bool all)
     };
     /* In bytes of RAM, as what is dirty is counted: by pull next to nothing is on the wire. */
     uint64_t ram_bytes = (after.normal_pages - before.normal_pages) * ZC_PAGE_BYTES;
-    zc_converge_sent(&precopy->converge, MAX(ram_bytes, precopy->iteration.sent_bytes), n_runs,
-                     end_ns - begin_ns, zc_load_share(&load_before, &load_after, guest_ns));
+    work.bytes = MAX(ram_bytes, precopy->iteration.sent_bytes);
+    zc_converge_sent(&precopy->converge, &work, end_ns - begin_ns,
+                     zc_load_share(&load_before, &load_after, guest_ns));
     return true;
 }
 
@@ -176,8 +186,8 @@ static bool look(struct zc_precopy *precopy)
         return false;
     }
     int64_t took_ns = zc_clock_now_ns() - begin_ns;
-    zc_converge_harvested(converge, precopy->harvest.n_pages * ZC_PAGE_BYTES,
-                          precopy->harvest.n_runs, begin_ns - precopy->harvested_ns, took_ns);
+    struct zc_converge_work dirty = dirty_work(&precopy->harvest);
+    zc_converge_harvested(converge, &dirty, begin_ns - precopy->harvested_ns, took_ns);
     precopy->harvested_ns = begin_ns;
     precopy->iteration.harvest_ns = took_ns;
     precopy->iteration.bandwidth = zc_converge_bandwidth(converge);
@@ -201,7 +211,7 @@ static bool consider(struct zc_precopy *precopy)
 {
     struct zc_converge *converge = &precopy->converge;
 
-    zc_converge_harvested(converge, 0, 0, 0, 0);
+    zc_converge_harvested(converge, &(struct zc_converge_work){ 0 }, 0, 0);
     if (converge->estimate_ns <= converge->options.limit_ns) {
         return true;
     }
@@ -330,7 +340,10 @@ static bool init_converge(struct zc_precopy *precopy)
         .force = options->timeout_policy == ZCMIG_TIMEOUT_SWITCHOVER,
         .throttle = options->auto_converge,
     };
-    struct zc_converge_costs costs = { .run_bytes = zc_outgoing_route(out)->run_bytes };
+    struct zc_converge_costs costs = {
+        .run_bytes = zc_outgoing_route(out)->run_bytes,
+        .table_bytes = zc_outgoing_route(out)->table_bytes,
+    };
     GError *error = NULL;
     int64_t guest_ns;
 

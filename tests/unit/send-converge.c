@@ -17,6 +17,22 @@ struct history {
     int64_t now_ns;
 };
 
+static void sent(struct zc_converge *converge, uint64_t bytes, uint64_t runs, int64_t took_ns,
+                 double guest_share)
+{
+    const struct zc_converge_work work = { .bytes = bytes, .runs = runs, .tables = 1 };
+
+    zc_converge_sent(converge, &work, took_ns, guest_share);
+}
+
+static void harvested(struct zc_converge *converge, uint64_t bytes, uint64_t runs, int64_t since_ns,
+                      int64_t took_ns)
+{
+    const struct zc_converge_work dirty = { .bytes = bytes, .runs = runs, .tables = 1 };
+
+    zc_converge_harvested(converge, &dirty, since_ns, took_ns);
+}
+
 static void begin_at_costs(struct history *history, struct zc_converge_options options,
                            struct zc_converge_costs costs)
 {
@@ -38,8 +54,8 @@ static enum zc_converge_decision iterate(struct history *history, uint64_t bytes
     int64_t took_ns = (int64_t)((double)bytes / (double)rate * (double)S);
 
     history->now_ns += took_ns;
-    zc_converge_sent(&history->converge, bytes, 1, took_ns, 0);
-    zc_converge_harvested(&history->converge, dirty, 1, took_ns, MS);
+    sent(&history->converge, bytes, 1, took_ns, 0);
+    harvested(&history->converge, dirty, 1, took_ns, MS);
     return zc_converge_decide(&history->converge, history->now_ns);
 }
 
@@ -111,9 +127,9 @@ START_TEST(a_trip_is_not_bandwidth)
                        .trip_ns = 5 * MS, .harvest_ns = 2 * MS, .switch_ns = 20 * MS });
     for (uint64_t mib = 1000; mib >= 10; mib /= 10) {
         int64_t took_ns = (int64_t)mib * MS + 5 * MS; /* at 1000 MiB/s */
-        zc_converge_sent(&history.converge, mib * MIB, 1, took_ns, 0);
+        sent(&history.converge, mib * MIB, 1, took_ns, 0);
         ck_assert_uint_eq(zc_converge_bandwidth(&history.converge) / MIB, 1000);
-        zc_converge_harvested(&history.converge, mib * MIB / 10, 1, took_ns, 3 * MS);
+        harvested(&history.converge, mib * MIB / 10, 1, took_ns, 3 * MS);
         ck_assert_int_eq((history.converge.estimate_ns + 500) / 1000,
                          (int64_t)mib * MS / 10 / 1000 + 27000);
     }
@@ -127,9 +143,9 @@ START_TEST(a_trip_is_half_of_any_iteration_at_most)
 
     begin_at_costs(&history, (struct zc_converge_options){ .limit_ns = 0 },
                    (struct zc_converge_costs){ .trip_ns = 50 * MS });
-    zc_converge_sent(&history.converge, 10 * MIB, 1, 20 * MS, 0);
+    sent(&history.converge, 10 * MIB, 1, 20 * MS, 0);
     ck_assert_uint_eq(zc_converge_bandwidth(&history.converge) / MIB, 1000);
-    zc_converge_harvested(&history.converge, 0, 1, S, 0);
+    harvested(&history.converge, 0, 1, S, 0);
     ck_assert_int_eq(history.converge.estimate_ns, 10 * MS);
 }
 END_TEST
@@ -141,8 +157,8 @@ START_TEST(a_stopped_guest_gives_its_cpu_back)
 
     begin_at_costs(&history, (struct zc_converge_options){ .limit_ns = 0 },
                    (struct zc_converge_costs){ .trip_ns = 4 * MS });
-    zc_converge_sent(&history.converge, 100 * MIB, 1, 200 * MS, 0.25); /* 150 ms without it */
-    zc_converge_harvested(&history.converge, 50 * MIB, 1, 200 * MS, 0);
+    sent(&history.converge, 100 * MIB, 1, 200 * MS, 0.25); /* 150 ms without it */
+    harvested(&history.converge, 50 * MIB, 1, 200 * MS, 0);
     ck_assert_int_eq(history.converge.estimate_ns / MS, (150 - 4) / 2 + 4);
     ck_assert_uint_eq(zc_converge_bandwidth(&history.converge) / MIB, 100 * 1000 / 196);
 }
@@ -155,11 +171,26 @@ START_TEST(a_run_costs_beside_its_bytes)
 
     begin_at_costs(&history, (struct zc_converge_options){ .limit_ns = 0 },
                    (struct zc_converge_costs){ .run_bytes = 4096 });
-    zc_converge_sent(&history.converge, 512 * MIB, 512 * 256 / 2, 768 * MS, 0); /* 2 pages a run */
-    zc_converge_harvested(&history.converge, 100 * MIB, 100 * 256, 768 * MS, 0);
+    sent(&history.converge, 512 * MIB, 512 * 256 / 2, 768 * MS, 0); /* 2 pages a run */
+    harvested(&history.converge, 100 * MIB, 100 * 256, 768 * MS, 0);
     ck_assert_int_eq((history.converge.estimate_ns + MS / 2) / MS, 200);
-    zc_converge_harvested(&history.converge, 100 * MIB, 1, 768 * MS, 0);
+    harvested(&history.converge, 100 * MIB, 1, 768 * MS, 0);
     ck_assert_int_eq((history.converge.estimate_ns + MS / 2) / MS, 100);
+}
+END_TEST
+
+/* And the same pages in more page tables. */
+START_TEST(a_page_table_costs_beside_its_pages)
+{
+    const struct zc_converge_work dense = { .bytes = 64 * MIB, .tables = 32 };
+    const struct zc_converge_work sparse = { .bytes = 32 * MIB, .tables = 32 };
+    struct history history;
+
+    begin_at_costs(&history, (struct zc_converge_options){ .limit_ns = 0 },
+                   (struct zc_converge_costs){ .table_bytes = MIB });
+    zc_converge_sent(&history.converge, &dense, 96 * MS, 0); /* 1 ms for each MiB and table */
+    zc_converge_harvested(&history.converge, &sparse, 96 * MS, 0);
+    ck_assert_int_eq((history.converge.estimate_ns + MS / 2) / MS, 64);
 }
 END_TEST
 
@@ -184,9 +215,9 @@ START_TEST(the_shortest_harvest_is_expected_again)
 
     begin(&history, (struct zc_converge_options){ .limit_ns = 0 }, 0);
     iterate(&history, 1000 * MIB, 1000 * MIB, 100 * MIB);
-    zc_converge_harvested(&history.converge, 0, 1, S, 20 * MS);
+    harvested(&history.converge, 0, 1, S, 20 * MS);
     ck_assert_int_eq(history.converge.estimate_ns, MS);
-    zc_converge_harvested(&history.converge, 0, 1, S, MS / 2);
+    harvested(&history.converge, 0, 1, S, MS / 2);
     ck_assert_int_eq(history.converge.estimate_ns, MS / 2);
 }
 END_TEST
@@ -331,7 +362,7 @@ START_TEST(nothing_dirty_waits_and_then_gives_up)
     enum zc_converge_decision decision = iterate(&history, 1024 * MIB, 1024 * MIB, 0);
     while (decision == ZC_CONVERGE_WAIT) {
         history.now_ns += 100 * MS;
-        zc_converge_harvested(&history.converge, 0, 1, 100 * MS, MS);
+        harvested(&history.converge, 0, 1, 100 * MS, MS);
         decision = zc_converge_decide(&history.converge, history.now_ns);
         n_waits++;
     }
@@ -352,6 +383,7 @@ int main(void)
     tcase_add_test(tcase, a_trip_is_half_of_any_iteration_at_most);
     tcase_add_test(tcase, a_stopped_guest_gives_its_cpu_back);
     tcase_add_test(tcase, a_run_costs_beside_its_bytes);
+    tcase_add_test(tcase, a_page_table_costs_beside_its_pages);
     tcase_add_test(tcase, the_first_iteration_is_not_believed_alone);
     tcase_add_test(tcase, the_shortest_harvest_is_expected_again);
     tcase_add_test(tcase, the_first_iteration_is_enough_when_little_is_left_or_time_is_over);
