@@ -39,7 +39,7 @@ static int pull_drain(struct zc_channel *channel, int fd, bool has_pages, int wa
 const struct zc_route zc_route_pull = {
     .drains = "waiting until the destination has fetched what was listed",
     .normal_flags = ZC_MULTIFD_PULL,
-    .run_bytes = 16u << 10,
-    .table_bytes = 12u << 10,
+    .run_bytes = 4u << 10,
+    .table_bytes = 4u << 10,
     .drain = pull_drain,
 };
