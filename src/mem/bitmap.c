@@ -7,7 +7,7 @@
 
 #include "mem/bitmap.h"
 
-#define TABLE_WORDS (512u / 64)
+#define TABLE_WORDS (ZC_BITMAP_TABLE_PAGES / 64)
 
 /* The bits of word @word that belong to pages [first, end). */
 static uint64_t word_mask(uint64_t word, uint64_t first, uint64_t end)

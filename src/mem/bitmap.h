@@ -51,7 +51,9 @@ static inline uint64_t zc_bitmap_count(const struct zc_bitmap *bitmap)
 /* How many runs of set pages there are. */
 uint64_t zc_bitmap_count_runs(const struct zc_bitmap *bitmap);
 
-/* How many stretches of 512 pages, which a page table of x86 and arm64 spans, have any set. */
+#define ZC_BITMAP_TABLE_PAGES 512u /* that one page table of x86 or arm64 spans */
+
+/* How many stretches of as many pages as a page table spans have any set. */
 uint64_t zc_bitmap_count_tables(const struct zc_bitmap *bitmap);
 
 /*

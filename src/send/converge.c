@@ -9,11 +9,11 @@
  *
  * The rest is known beforehand, so each iteration tells alone_ns.  The share
  * matters where both ends and the guest fill a host: there a stopped guest gives
- * up to half of the time back.  So do the runs and tables where a page is found rather
- * than copied: the fewer pages are dirty, the fewer of them are neighbours.  The
- * mean fades by the iteration, not by the byte: iterations shrink, and the pages of
- * the switchover resemble those of the last one, however small it was, and not
- * those of the longest.  The first iteration counts only until there is a
+ * up to a third of the time back.  So do the runs and tables where a page is
+ * found rather than copied: the fewer pages are dirty, the fewer of them are
+ * neighbours.  The mean fades by the iteration, not by the byte: iterations
+ * shrink, and the pages of the switchover resemble those of the last one, however
+ * small it was, and not those of the longest.  The first iteration counts only until there is a
  * second: it makes the destination's memory, which takes longer than to fill it
  * again, and so would the last pages.  Therefore the guest is not stopped on
  * its word alone, unless next to nothing is dirty.  The estimate takes what is
@@ -31,7 +31,7 @@
 #include "send/converge.h"
 
 #define BETTER 0.95 /* under so much of what was before is less; the rest is noise */
-#define RECENT 0.5  /* of byte_ns is the last iteration's word */
+#define RECENT 0.5  /* of the means is the last iteration's word */
 
 void zc_converge_init(struct zc_converge *converge, const struct zc_converge_options *options,
                       const struct zc_converge_costs *costs, int64_t now_ns)
