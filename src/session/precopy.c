@@ -513,16 +513,16 @@ static void excuse(struct zc_precopy *precopy)
 /* Until the guest runs there. */
 static bool move(struct zc_precopy *precopy)
 {
-    if (!start(precopy)) {
-        return false;
-    }
-    while (!iterate(precopy) || !zc_precopy_switch_over(precopy)) {
+    bool ready = start(precopy);
+
+    while (!ready || !iterate(precopy) || !zc_precopy_switch_over(precopy)) {
         if (!zc_precopy_reconnect(precopy)) {
             return false;
         }
         if (precopy->out->live.guest == ZCMIG_GUEST_GONE) {
             return true; /* as the destination says */
         }
+        ready = ready || init_converge(precopy); /* that was what the cut had broken off */
     }
     return true;
 }

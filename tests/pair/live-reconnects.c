@@ -136,6 +136,15 @@ START_TEST(it_survives_a_cut_at_any_moment)
 }
 END_TEST
 
+/* Before the first iteration, while it learns what a trip costs: pages to and fro, one at a time. */
+START_TEST(it_survives_a_cut_of_the_rehearsal)
+{
+    for (uint64_t at = 8192; at <= 24576; at += 2048) {
+        cut_at(STEADY, ZCMIG_VERIFY_OFF, at, at % 4096);
+    }
+}
+END_TEST
+
 /* Every byte from the last ones of the state on: RUN not at all, in part, whole. */
 START_TEST(it_survives_a_cut_around_run)
 {
@@ -426,6 +435,7 @@ int main(void)
 
     tcase_set_timeout(tcase, ZC_PAIR_WATCHDOG_S);
     tcase_add_loop_test(tcase, it_survives_a_cut_at_any_moment, 0, 3);
+    tcase_add_test(tcase, it_survives_a_cut_of_the_rehearsal);
     tcase_add_test(tcase, it_survives_a_cut_around_run);
     tcase_add_test(tcase, it_survives_answers_that_are_lost);
     tcase_add_loop_test(tcase, doubt_is_resolved, 0, 2);

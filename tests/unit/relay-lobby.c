@@ -47,6 +47,8 @@ static void teardown(void)
 {
     zc_lobby_free(lobby);
     zc_addr_unlisten(&listen_addr, listen_fd);
+    zc_addr_clear(&listen_addr);
+    zc_addr_clear(&peer_addr);
     close(epoll_fd);
 }
 
