@@ -1,7 +1,7 @@
 # One fragment per layer or kind of test; each adds to check_PROGRAMS, dist_check_SCRIPTS and TESTS.
 # A skip is exit code 77 with a line that says what is missing.
 LOG_COMPILER = $(top_srcdir)/tests/lib/run
-dist_check_SCRIPTS += tests/lib/run tests/lib/relay tests/lib/Relay.pm
+dist_check_SCRIPTS += tests/lib/run tests/lib/relay tests/lib/Relay.pm tests/lib/Figures.pm
 
 AM_TESTS_ENVIRONMENT = \
 	ZC_SRCDIR='$(abs_top_srcdir)' \

@@ -15,7 +15,7 @@ struct zc_load {
     unsigned int n_cpus; /* 0: /proc/stat does not tell */
 };
 
-/* Allocates nothing, and reads one file: not for the hot path. */
+/* Reads one file, some 50 us: not for the hot path. */
 void zc_load_read(struct zc_load *load);
 
 /*

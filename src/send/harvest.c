@@ -24,7 +24,7 @@ void zc_harvest_clear(struct zc_harvest *harvest)
 
 int zc_harvest_take(struct zc_harvest *harvest, struct zc_tracker *tracker)
 {
-    uint64_t n_pages = 0, n_runs = 0, n_tables = 0;
+    uint64_t n_pages = 0;
 
     for (uint32_t block = 0; block < harvest->ram->n_blocks; block++) {
         struct zc_bitmap *dirty = &harvest->blocks[block];
@@ -40,12 +40,8 @@ int zc_harvest_take(struct zc_harvest *harvest, struct zc_tracker *tracker)
             }
         }
         n_pages += zc_bitmap_count(dirty);
-        n_runs += zc_bitmap_count_runs(dirty);
-        n_tables += zc_bitmap_count_tables(dirty);
     }
     harvest->n_pages = n_pages;
-    harvest->n_runs = n_runs;
-    harvest->n_tables = n_tables;
     return 0;
 }
 
@@ -54,8 +50,15 @@ void zc_harvest_fill(struct zc_harvest *harvest)
     for (uint32_t block = 0; block < harvest->ram->n_blocks; block++) {
         struct zc_bitmap *dirty = &harvest->blocks[block];
         harvest->n_pages += zc_bitmap_set_range(dirty, 0, dirty->n_pages);
-        harvest->n_runs++;
-        harvest->n_tables += zc_bitmap_count_tables(dirty);
+    }
+}
+
+void zc_harvest_count(const struct zc_harvest *harvest, uint64_t *runs_out, uint64_t *tables_out)
+{
+    *runs_out = *tables_out = 0;
+    for (uint32_t block = 0; block < harvest->ram->n_blocks; block++) {
+        *runs_out += zc_bitmap_count_runs(&harvest->blocks[block]);
+        *tables_out += zc_bitmap_count_tables(&harvest->blocks[block]);
     }
 }
 

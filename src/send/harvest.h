@@ -21,9 +21,6 @@ struct zc_harvest {
     const struct zc_ram *ram;
     struct zc_bitmap *blocks;
     uint64_t n_pages; /* that are set */
-    /* when last taken or filled */
-    uint64_t n_runs;   /* of neighbours among them */
-    uint64_t n_tables; /* that they are in (mem/bitmap.h) */
 };
 
 /* @ram outlives it. */
@@ -35,6 +32,9 @@ int zc_harvest_take(struct zc_harvest *harvest, struct zc_tracker *tracker);
 
 /* All pages, as if they had been told: where what was given must be known by the bitmap. */
 void zc_harvest_fill(struct zc_harvest *harvest);
+
+/* Runs of neighbours among the pages, and page tables that they are in (mem/bitmap.h). */
+void zc_harvest_count(const struct zc_harvest *harvest, uint64_t *runs_out, uint64_t *tables_out);
 
 /* Gives every run to @fn, its bits cleared before.  False when @fn stopped it. */
 bool zc_harvest_give(struct zc_harvest *harvest, zc_iterate_fn fn, void *data);

@@ -113,11 +113,10 @@ bool zc_precopy_give_up(struct zc_precopy *precopy, const char *what)
 
 static struct zc_converge_work dirty_work(const struct zc_harvest *harvest)
 {
-    return (struct zc_converge_work){
-        .bytes = harvest->n_pages * ZC_PAGE_BYTES,
-        .runs = harvest->n_runs,
-        .tables = harvest->n_tables,
-    };
+    struct zc_converge_work work = { .bytes = harvest->n_pages * ZC_PAGE_BYTES };
+
+    zc_harvest_count(harvest, &work.runs, &work.tables);
+    return work;
 }
 
 /* Of all pages.  Their bytes are known when they were sent: zeros cost none. */

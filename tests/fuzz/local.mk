@@ -1,6 +1,6 @@
 # Fuzz targets, one a parser.  tests/fuzz/TARGET.c is linked twice: with replay.c, a test that runs
 # the committed corpus, and, with --enable-fuzzing, with libFuzzer.
-#   make fuzz [FUZZ_SECONDS=30]   fuzzes each target; new inputs and crashes go to tests/fuzz/work
+#   make fuzz [FUZZ_SECONDS=30]   fuzzes each target; new inputs and crashes go to tests/fuzz/found
 #   make update-corpus            writes the seeds again, after a wanted change of the bytes
 FUZZ_SECONDS = 30
 ZC_FUZZ_TARGETS = address early extension manifest monitor multifd return-path stream tail tap
@@ -128,12 +128,12 @@ endif
 if ENABLE_FUZZING
 fuzz: $(noinst_PROGRAMS) tests/fuzz/libsamples.la
 	@set -e; for target in $(ZC_FUZZ_TARGETS); do \
-	    work=tests/fuzz/work/$$target; \
-	    $(MKDIR_P) $$work; \
+	    found=tests/fuzz/found/$$target; \
+	    $(MKDIR_P) $$found; \
 	    echo "fuzz-$$target, $(FUZZ_SECONDS) s"; \
 	    tests/fuzz/fuzz-$$target -max_total_time=$(FUZZ_SECONDS) -max_len=16384 -timeout=10 \
-	        -print_final_stats=1 -artifact_prefix=$$work- \
-	        $$work $(srcdir)/tests/fuzz/corpus/$$target; \
+	        -print_final_stats=1 -artifact_prefix=$$found- \
+	        $$found $(srcdir)/tests/fuzz/corpus/$$target; \
 	done
 else
 fuzz:
@@ -145,4 +145,4 @@ update-corpus: tests/fuzz/seeds
 
 clean-local: clean-fuzz
 clean-fuzz:
-	rm -rf tests/fuzz/work
+	rm -rf tests/fuzz/found

@@ -8,7 +8,10 @@ use warnings;
 use Exporter 'import';
 use File::Basename qw(dirname);
 use File::Temp qw(tempdir);
+use FindBin;
 use JSON::PP;
+use lib "$FindBin::Bin/../lib";
+use Figures;
 
 our @EXPORT = qw(counted gnuplot median skip write_json);
 
@@ -17,8 +20,6 @@ my $scratch = tempdir('zccost-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 (my $program = $0) =~ s{.*/}{};
 
 sub skip { print "skipped: @_\n"; exit 77 }
-
-sub median { my @sorted = sort { $a <=> $b } @_; return $sorted[$#sorted / 2] }
 
 sub lines_of
 {
