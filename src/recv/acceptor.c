@@ -384,6 +384,21 @@ bool zc_acceptor_wait_channels(struct zc_acceptor *acceptor,
     }
 }
 
+unsigned int zc_acceptor_count_late(struct zc_acceptor *acceptor)
+{
+    unsigned int n = 0;
+
+    while (accept_one(acceptor) > 0) {
+    }
+    for (unsigned int i = acceptor->n_pending; i > 0; i--) {
+        read_pending(acceptor, i - 1);
+    }
+    for (unsigned int i = 0; i < acceptor->n_held; i++) {
+        n += !acceptor->has_uuid || memcmp(acceptor->held[i].init.uuid, acceptor->uuid, 16) == 0;
+    }
+    return n;
+}
+
 bool zc_acceptor_get_uuid(const struct zc_acceptor *acceptor, uint8_t uuid_out[static 16])
 {
     if (acceptor->has_uuid) {

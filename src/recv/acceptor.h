@@ -63,6 +63,12 @@ bool zc_acceptor_wait_channels(struct zc_acceptor *acceptor,
                                int fds_out[static ZC_RECV_CHANNELS_MAX], unsigned int *n_out,
                                GError **error);
 
+/*
+ * How many channels of the session came since the last were handed out, by what came until now.
+ * Those who asked for "as many as are in the queue" asked too early.
+ */
+unsigned int zc_acceptor_count_late(struct zc_acceptor *acceptor);
+
 /* UUID of the channels that were handed out; false when there were none. */
 bool zc_acceptor_get_uuid(const struct zc_acceptor *acceptor, uint8_t uuid_out[static 16]);
 

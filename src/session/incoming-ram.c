@@ -236,6 +236,32 @@ bool zc_incoming_zero(struct zc_incoming *in, const struct zc_stream_event *even
 
 /* ----------------------------------------------------------------- barriers */
 
+/*
+ * A stock QEMU does not say how many channels it has.  All of them connect before it sends RAM, but
+ * what passes connections on may be slower with one than with the main stream.
+ */
+#define LATE_CHANNELS "%u channels that came when %u had been counted"
+
+static unsigned int count_late_channels(struct zc_incoming *in)
+{
+    return in->acceptor && in->has_ram ? zc_acceptor_count_late(in->acceptor) : 0;
+}
+
+void zc_incoming_explain_silence(struct zc_incoming *in)
+{
+    g_autoptr(GError) cause = zc_cause_copy(&in->session.cause);
+    GError *error = NULL;
+    unsigned int n_late;
+
+    if (zc_error_code(cause) != ZCMIG_ERROR_TIMEOUT || (n_late = count_late_channels(in)) == 0) {
+        return;
+    }
+    zc_error(&error, ZCMIG_ERROR_TIMEOUT,
+             "%s; nothing was taken from " LATE_CHANNELS ": say how many the source has",
+             cause->message, n_late, atomic_load(&in->n_channels));
+    zc_cause_replace(&in->session.cause, error);
+}
+
 bool zc_incoming_barrier(struct zc_incoming *in)
 {
     unsigned int channel = 0;
@@ -281,7 +307,15 @@ void zc_incoming_stop_readers(struct zc_incoming *in)
 bool zc_incoming_end_ram(struct zc_incoming *in)
 {
     unsigned int n_waiting = zc_barrier_end(&in->barrier);
+    unsigned int n_late = count_late_channels(in);
     GError *error = NULL;
+
+    if (n_late) {
+        zc_error(&error, ZCMIG_ERROR_PROTOCOL,
+                 "RAM ended without what " LATE_CHANNELS " sent: say how many the source has", n_late,
+                 atomic_load(&in->n_channels));
+        return zc_incoming_fail(in, error);
+    }
 
     if (n_waiting) {
         zc_error(&error, ZCMIG_ERROR_PROTOCOL,

@@ -133,6 +133,9 @@ static bool incoming_run(zcmig_session *session, GError **error)
     while (!ok && zc_incoming_reconnect(in)) {
         ok = zc_incoming_receive(in);
     }
+    if (!ok) {
+        zc_incoming_explain_silence(in);
+    }
 
     if (in->guest) {
         tear_down(in);

@@ -159,6 +159,9 @@ bool zc_incoming_flush_pages(struct zc_incoming *in);
 
 bool zc_incoming_barrier(struct zc_incoming *in);
 
+/* The cause is set.  If it is a silence that has a reason here, it says so from now on. */
+void zc_incoming_explain_silence(struct zc_incoming *in);
+
 /* RAM END was read to its end. */
 bool zc_incoming_end_ram(struct zc_incoming *in);
 

@@ -59,23 +59,28 @@ void zc_peer_send(struct zc_peer *peer, int fd, const void *bytes, size_t length
     }
 }
 
-void zc_peer_start(struct zc_peer *peer, const char *address, unsigned int n_channels,
-                   const uint8_t uuid[16])
+void zc_peer_join(struct zc_peer *peer, const char *address, const uint8_t uuid[16])
 {
-    struct zc_multifd_init init = { 0 };
+    struct zc_multifd_init init = { .channel = (uint8_t)peer->n_channels };
     uint8_t bytes[ZC_MULTIFD_INIT_BYTES];
+    int fd = zc_peer_dial(address);
 
-    *peer = (struct zc_peer){ .n_channels = n_channels, .budget = INT64_MAX };
-    peer->out = g_byte_array_new();
-    peer->main_fd = zc_peer_dial(address);
     if (uuid) {
         memcpy(init.uuid, uuid, sizeof(init.uuid));
     }
-    for (unsigned int i = 0; i < n_channels; i++) {
-        init.channel = (uint8_t)i;
-        zc_multifd_init_encode(&init, bytes);
-        peer->fds[i] = zc_peer_dial(address);
-        zc_peer_send(peer, peer->fds[i], bytes, sizeof(bytes));
+    zc_multifd_init_encode(&init, bytes);
+    peer->fds[peer->n_channels++] = fd;
+    zc_peer_send(peer, fd, bytes, sizeof(bytes));
+}
+
+void zc_peer_start(struct zc_peer *peer, const char *address, unsigned int n_channels,
+                   const uint8_t uuid[16])
+{
+    *peer = (struct zc_peer){ .budget = INT64_MAX };
+    peer->out = g_byte_array_new();
+    peer->main_fd = zc_peer_dial(address);
+    while (peer->n_channels < n_channels) {
+        zc_peer_join(peer, address, uuid);
     }
 }
 

@@ -35,6 +35,9 @@ int zc_peer_dial(const char *address); /* one connection, nothing sent */
 /* Connects main and @n_channels channels, with their init packets. */
 void zc_peer_start(struct zc_peer *peer, const char *address, unsigned int n_channels,
                    const uint8_t uuid[16]);
+
+/* One channel more, as zc_peer_start makes them. */
+void zc_peer_join(struct zc_peer *peer, const char *address, const uint8_t uuid[16]);
 void zc_peer_stop(struct zc_peer *peer); /* closes all */
 
 void zc_peer_flush(struct zc_peer *peer);

@@ -350,6 +350,44 @@ START_TEST(a_faulty_source_is_told_from_its_fault)
 }
 END_TEST
 
+/*
+ * What passes connections on may bring a channel when the others have been counted.
+ * _i: 0, 1 so many were there in time, and RAM goes on to its end; 2: one was, and nothing comes
+ */
+START_TEST(a_channel_that_comes_late_is_not_lost_in_silence)
+{
+    unsigned int n_early = _i > 0;
+    struct zcmig_stats stats;
+
+    pair.recv.stall_timeout_ms = 2000;
+    start(n_early);
+    zc_peer_head(&peer, true);
+    zc_peer_ram_start(&peer, BYTES);
+    for (unsigned int i = 0; i < n_early; i++) {
+        zc_peer_packet(&peer, i, ZC_MULTIFD_SYNC, 0, 0, 0, -1);
+    }
+    zc_peer_section_end(&peer); /* a barrier, as in QEMU 7.2 */
+    zc_peer_flush(&peer);
+    do {
+        g_thread_yield();
+        zcmig_session_get_stats(pair.receiver, &stats);
+    } while (stats.state != ZCMIG_STATE_ACTIVE);
+    zc_peer_join(&peer, zcmig_session_get_address(pair.receiver), NULL);
+    if (_i == 2) {
+        expect_failure(ZCMIG_ERROR_TIMEOUT, "1 channels that came when 1 had been counted");
+        return;
+    }
+    for (unsigned int i = 0; i < peer.n_channels; i++) {
+        zc_peer_packet(&peer, i, ZC_MULTIFD_SYNC, i * 50, 50, 1, -1);
+    }
+    zc_peer_ram_section(&peer, ZC_SECTION_END);
+    zc_peer_section_end(&peer);
+    zc_peer_flush(&peer);
+    ck_assert_int_eq(zc_peer_wait_shut(&peer), 1);
+    expect_failure(ZCMIG_ERROR_PROTOCOL, "RAM ended without what 1 channels");
+}
+END_TEST
+
 static void whole_transfer(void)
 {
     zc_peer_head(&peer, true);
@@ -404,6 +442,7 @@ int main(void)
     tcase_add_loop_test(tcase, a_full_file_system_is_named_and_the_source_told, 0, 2);
     tcase_add_loop_test(tcase, a_faulty_source_is_told_from_its_fault, 0,
                         (int)G_N_ELEMENTS(faults));
+    tcase_add_loop_test(tcase, a_channel_that_comes_late_is_not_lost_in_silence, 0, 3);
     tcase_add_loop_test(tcase, a_source_that_breaks_off_anywhere_leaves_nothing, 0, 16);
     suite_add_tcase(suite, tcase);
     return zc_unit_main(suite);
