@@ -18,6 +18,7 @@
 #include "bench/datagram.h"
 #include "bench/run.h"
 #include "bench/way.h"
+#include "mem/huge.h"
 
 #define STREAM_CHUNK_BYTES (512u * 1024)
 #define DATAGRAM_CHUNK_BYTES (60u * 1024)
@@ -29,6 +30,7 @@ struct zcmig_bench {
     struct zc_budget budget;
     uint8_t *memory;
     uint64_t mapped_bytes;
+    uint64_t huge_bytes;
     GArray *runs; /* struct zcmig_bench_row */
     GArray *medians;
     GPtrArray *skipped; /* texts; ends with NULL once it ran */
@@ -255,6 +257,26 @@ static bool check_options(const struct zcmig_bench_options *options, GError **er
     return check_chunks(options, error);
 }
 
+static bool map_memory(zcmig_bench *bench, GError **error)
+{
+    uint64_t wanted_bytes = MAX(bench->options.memory_bytes, ZCMIG_BENCH_CHUNK_BYTES_MAX);
+
+    bench->mapped_bytes = (wanted_bytes + ZC_HUGE_PAGE_BYTES - 1) & ~(ZC_HUGE_PAGE_BYTES - 1);
+    bench->memory = zc_huge_reserve(bench->mapped_bytes);
+    if (!bench->memory || mprotect(bench->memory, bench->mapped_bytes, PROT_READ | PROT_WRITE) < 0) {
+        return zc_error_errno(error, ZCMIG_ERROR_LIMIT, errno,
+                              "memory: cannot map %" G_GUINT64_FORMAT " bytes",
+                              bench->mapped_bytes);
+    }
+    /* Advice: what the kernel has not, it does not give. */
+    madvise(bench->memory, bench->mapped_bytes,
+            bench->options.small_pages ? MADV_NOHUGEPAGE : MADV_HUGEPAGE);
+    /* Pages of its own: the zero page is in the cache. */
+    memset(bench->memory, 0x5a, bench->mapped_bytes);
+    bench->huge_bytes = zc_huge_count(bench->memory, bench->mapped_bytes);
+    return true;
+}
+
 zcmig_bench *zcmig_bench_run(const struct zcmig_bench_options *options, GError **error)
 {
     g_autoptr(zcmig_bench) bench = g_new0(zcmig_bench, 1);
@@ -281,16 +303,9 @@ zcmig_bench *zcmig_bench_run(const struct zcmig_bench_options *options, GError *
         bench->options.destination = bench->destination;
         bench->options.ways = 1;
     }
-    bench->mapped_bytes = MAX(options->memory_bytes, ZCMIG_BENCH_CHUNK_BYTES_MAX);
-    void *memory = mmap(NULL, bench->mapped_bytes, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED) {
-        zc_error_errno(error, ZCMIG_ERROR_LIMIT, -errno, "memory: cannot map %" G_GUINT64_FORMAT
-                       " bytes", bench->mapped_bytes);
+    if (!map_memory(bench, error)) {
         return NULL;
     }
-    bench->memory = memory;
-    memset(memory, 0x5a, bench->mapped_bytes); /* pages of its own: the zero page is in the cache */
     zc_budget_init(&bench->budget);
     g_thread_join(g_thread_new("zcmig-bench", bench_thread, bench));
     if (bench->error) {
@@ -317,6 +332,12 @@ void zcmig_bench_free(zcmig_bench *bench)
         g_free(bench->destination);
         g_free(bench);
     }
+}
+
+uint64_t zcmig_bench_get_memory(const zcmig_bench *bench, uint64_t *huge_bytes_out)
+{
+    *huge_bytes_out = bench->huge_bytes;
+    return bench->mapped_bytes;
 }
 
 static const struct zcmig_bench_row *rows_of(const GArray *rows, unsigned int *n_out)

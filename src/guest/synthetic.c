@@ -18,8 +18,7 @@
 
 #include "base/error.h"
 #include "guest/synthetic-writer.h"
-
-#define HUGE_PAGE_BYTES (UINT64_C(2) << 20)
+#include "mem/huge.h"
 
 struct zc_synthetic {
     struct zc_source source; /* first: the source is the guest */
@@ -34,23 +33,6 @@ struct zc_synthetic {
 };
 
 /* --------------------------------------------------------------------- RAM */
-
-/* Address space aligned to huge pages; what is too much goes back. */
-static uint8_t *reserve(uint64_t bytes)
-{
-    uint8_t *all = mmap(NULL, bytes + HUGE_PAGE_BYTES, PROT_NONE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-    if (all == MAP_FAILED) {
-        return NULL;
-    }
-    uint64_t skip = -(uintptr_t)all % HUGE_PAGE_BYTES;
-    if (skip) {
-        munmap(all, skip);
-    }
-    munmap(all + skip + bytes, HUGE_PAGE_BYTES - skip);
-    return all + skip;
-}
 
 /* Sealed, so that who gets it (by the route memfd) need not fear that it shrinks. */
 static int make_memfd(uint64_t bytes)
@@ -78,7 +60,7 @@ static bool map_ram(struct zc_synthetic *guest, GError **error)
             return zc_error_errno(error, ZCMIG_ERROR_LIMIT, errno, "guest: memfd");
         }
     }
-    guest->own_host = reserve(bytes);
+    guest->own_host = zc_huge_reserve(bytes);
     if (!guest->own_host || mmap(guest->own_host, bytes, PROT_READ | PROT_WRITE, flags,
                                  guest->memory_fd, 0) == MAP_FAILED) {
         return zc_error_errno(error, ZCMIG_ERROR_LIMIT, errno,

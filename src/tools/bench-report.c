@@ -54,9 +54,14 @@ void zc_bench_print_table(const zcmig_bench *bench, FILE *file)
 {
     unsigned int n;
     const struct zcmig_bench_row *rows = zcmig_bench_get_medians(bench, &n);
+    uint64_t huge_bytes;
+    g_autofree char *memory = zc_size_format(zcmig_bench_get_memory(bench, &huge_bytes));
+    g_autofree char *huge = zc_size_format(huge_bytes);
 
-    fprintf(file, "zcmig: bench: medians of %u runs, seconds a GiB of the sending thread\n\n",
-            n > 0 ? rows[0].run : 0);
+    fprintf(file,
+            "zcmig: bench: medians of %u runs, seconds a GiB of the sending thread\n"
+            "  memory: %s, with huge pages %s of it\n\n",
+            n > 0 ? rows[0].run : 0, memory, huge);
     fprintf(file, "  %-8s %-9s %9s %6s %8s %8s %8s %15s %7s %7s %7s %7s\n", "way", "engine",
             "chunk", "MB", "calls", "notes", "zc", "copied", "real", "user", "sys", "CPU");
     for (unsigned int i = 0; i < n; i++) {
@@ -149,9 +154,12 @@ void zc_bench_print_json(const zcmig_bench *bench, FILE *file)
 {
     g_autoptr(JsonBuilder) builder = json_builder_new();
     unsigned int n;
+    uint64_t huge_bytes;
 
     json_builder_begin_object(builder);
     zc_report_add_text(builder, "command", "bench");
+    zc_report_add_count(builder, "memory-bytes", zcmig_bench_get_memory(bench, &huge_bytes));
+    zc_report_add_count(builder, "huge-bytes", huge_bytes);
     const struct zcmig_bench_row *rows = zcmig_bench_get_runs(bench, &n);
     add_rows(builder, "runs", rows, n);
     rows = zcmig_bench_get_medians(bench, &n);

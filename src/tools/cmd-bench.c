@@ -42,6 +42,7 @@ struct bench_text {
     char *plot;
     char *sink;
     gboolean unregistered;
+    gboolean small_pages;
     gboolean csv;
     gboolean json;
     gboolean selftest;
@@ -139,6 +140,7 @@ static bool read_options(const struct bench_text *text, struct zcmig_bench_optio
     }
     options->udp_segment_bytes = (unsigned int)segment_bytes;
     options->unregistered = text->unregistered;
+    options->small_pages = text->small_pages;
     options->skip_absent = !text->ways;
     return !text->plot || zc_bench_can_plot(text->plot, error);
 }
@@ -263,6 +265,8 @@ int zc_cmd_bench(int argc, char **argv)
           "SIZE" },
         { "memory", 0, 0, G_OPTION_ARG_STRING, &text.memory,
           "Send from so much memory in turn (default: one chunk, which is in the cache)", "SIZE" },
+        { "small-pages", 0, 0, G_OPTION_ARG_NONE, &text.small_pages,
+          "Send from pages of 4 KiB (default: huge ones, where the kernel gives them)", NULL },
         { "runs", 0, 0, G_OPTION_ARG_STRING, &text.runs, "Runs of each combination (default: 3)",
           "N" },
         { "cpu", 0, 0, G_OPTION_ARG_STRING, &text.cpu, "Send from this CPU (default: any)", "N" },

@@ -58,14 +58,21 @@ zcmig_bench *zcmig_bench_run(const struct zcmig_bench_options *options, GError *
                 "destination=%s ways=%u engines=%u n_chunks=%u chunk0=%" G_GUINT64_FORMAT
                 " bytes=%" G_GUINT64_FORMAT " runs=%u cpu=%d stall_timeout_ms=%" G_GINT64_FORMAT
                 " sink_cpu=%d udp_segment_bytes=%u unregistered=%d skip_absent=%d"
-                " memory_bytes=%" G_GUINT64_FORMAT "\n",
+                " memory_bytes=%" G_GUINT64_FORMAT " small_pages=%d\n",
                 options->destination ? options->destination : "(none)", options->ways,
                 options->engines, options->n_chunks, options->chunk_bytes[0], options->bytes,
                 options->runs, options->cpu, options->stall_timeout_ms, options->sink_cpu,
                 options->udp_segment_bytes, options->unregistered, options->skip_absent,
-                options->memory_bytes);
+                options->memory_bytes, options->small_pages);
     }
     return g_new0(zcmig_bench, 1);
+}
+
+uint64_t zcmig_bench_get_memory(const zcmig_bench *bench, uint64_t *huge_bytes_out)
+{
+    (void)bench;
+    *huge_bytes_out = UINT64_C(14) << 20;
+    return UINT64_C(16) << 20;
 }
 
 void zcmig_bench_free(zcmig_bench *bench)

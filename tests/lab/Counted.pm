@@ -28,17 +28,17 @@ sub lines_of
     return map { s/\r?\n$//r } <$file>;
 }
 
-# Boots a kernel, runs the case, and returns a hash for each COST line: its words, the instructions
+# Boots a kernel with so many MiB of memory, runs the case, and returns a hash for each COST line: its words, the instructions
 # "kernel" and "user", and "output", what was printed meanwhile.
 sub counted
 {
-    my ($kernel, $case, $qemu_options) = @_;
+    my ($kernel, $case, $mib, $qemu_options) = @_;
     my $plugin = ($ENV{ZC_BUILDDIR} // '.') . '/tests/lab/.libs/insn-count.so';
     skip("$plugin is not built: run make lab-cost") unless -e $plugin;
     my $marks = "$scratch/$kernel.marks";
     local $ENV{ZC_LAB_LOGS} = "$scratch/logs";
     local $ENV{ZC_LAB_TIMEOUT} = $ENV{ZC_LAB_TIMEOUT} // 1500;
-    my $code = system("$here/run", '-k', $kernel, '-d', "$here/cost", '-m', 512, '-q',
+    my $code = system("$here/run", '-k', $kernel, '-d', "$here/cost", '-m', $mib, '-q',
                       "$qemu_options -plugin $plugin,out=$marks", $case) >> 8;
     skip('the guest could not be started') if $code == 77;
     die "$program: the guest failed\n" if $code != 0;

@@ -5,7 +5,7 @@ tests_lab_zcprobe_SOURCES = tests/lab/zcprobe.c tests/lab/zcprobe-peer.c tests/l
 	tests/lab/mark.h
 tests_lab_zcprobe_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
 tests_lab_zcprobe_LDADD = src/doctor/libdoctor.la src/send/libsend.la \
-	src/net/libnet.la src/base/libbase.la
+	src/net/libnet.la src/mem/libmem.la src/base/libbase.la
 
 check_PROGRAMS += tests/lab/vsock-channel
 tests_lab_vsock_channel_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests

@@ -16,8 +16,9 @@
  *
  * A SHAPE of what is sent: "header" (1344 bytes by a call of their own, without zero-copy, ahead of
  * each chunk), "same-header" (in the chunk's own call), "pages" (an iovec for each 4 KiB), "late"
- * (notes are only read when the kernel refuses a call, and at the end), "mark" (marks before the
- * first call and after the last note).  "header pages late" are the calls of QEMU.
+ * (notes are only read when the kernel refuses a call, and at the end), "small" (pages of 4 KiB;
+ * otherwise huge ones, where the kernel has them), "mark" (marks before the first call and after the
+ * last note).  "header pages late" are the calls of QEMU.
  *
  * Design: none of the project's own sending code is used here, so that what the
  * lab finds out about a kernel does not depend on what is to be tested on it.
@@ -45,6 +46,7 @@
 #include "doctor/diagnose.h"
 #include "lab/mark.h"
 #include "lab/zcprobe.h"
+#include "mem/huge.h"
 
 #define IN_FLIGHT_MAX 16
 #define CONNECT_MS 10000
@@ -53,7 +55,7 @@
 #define PAGE_BYTES 4096
 #define PAGES_MAX 512           /* a call may have 1024 iovecs */
 #define HEADER_BYTES 1344       /* multifd's, with 128 offsets */
-#define MEMORY_BYTES (16 << 20) /* sent over and over */
+#define MEMORY_BYTES (16 << 20) /* sent over and over; a multiple of huge pages */
 
 struct tally {
     uint64_t calls;
@@ -102,13 +104,14 @@ static int connect_to(const char *host, const char *port)
     return -1;
 }
 
-static void *fresh_memory(size_t bytes)
+static void *fresh_memory(size_t bytes, bool small_pages)
 {
-    uint8_t *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    uint8_t *memory = zc_huge_reserve(bytes);
 
-    if (memory == MAP_FAILED) {
-        die("mmap");
+    if (!memory || mprotect(memory, bytes, PROT_READ | PROT_WRITE) < 0) {
+        die("memory");
     }
+    madvise(memory, bytes, small_pages ? MADV_NOHUGEPAGE : MADV_HUGEPAGE);
     for (size_t i = 0; i < bytes; i++) {
         memory[i] = (uint8_t)(i * 2654435761u >> 16);
     }
@@ -171,6 +174,7 @@ struct shape {
     bool same_header;
     bool pages;
     bool late;
+    bool small;
     bool mark;
 };
 
@@ -183,6 +187,7 @@ static struct shape shape_of(const char *mode, char **words)
                       : strcmp(*words, "same-header") == 0 ? &shape.same_header
                       : strcmp(*words, "pages") == 0       ? &shape.pages
                       : strcmp(*words, "late") == 0        ? &shape.late
+                      : strcmp(*words, "small") == 0       ? &shape.small
                       : strcmp(*words, "mark") == 0        ? &shape.mark
                                                            : NULL;
         if (!field) {
@@ -265,7 +270,7 @@ static int cmd_send(char **argv)
         die(argv[3]);
     }
     int fd = connect_to(argv[0], argv[1]);
-    uint8_t *memory = fresh_memory(memory_bytes);
+    uint8_t *memory = fresh_memory(memory_bytes, shape.small);
     if (shape.zerocopy) {
         ask_for_zerocopy(fd);
     }
@@ -305,7 +310,7 @@ static int cmd_torn(char **argv)
     bool zerocopy = strcmp(argv[2], "zc") == 0;
     size_t bytes = strtoul(argv[3], NULL, 0);
     int fd = connect_to(argv[0], argv[1]);
-    uint8_t *memory = fresh_memory(bytes);
+    uint8_t *memory = fresh_memory(bytes, false);
     struct sink_answer answer;
 
     memset(memory, SINK_FIRST_BYTE, bytes);
@@ -363,7 +368,7 @@ static int cmd_flood(char **argv)
     size_t chunk = strtoul(argv[2], NULL, 0);
     int size = FLOOD_SNDBUF;
     int fd = connect_to(argv[0], argv[1]);
-    uint8_t *memory = fresh_memory(chunk);
+    uint8_t *memory = fresh_memory(chunk, false);
     struct tally tally = { 0 };
     const char *uid = getenv("ZCPROBE_UID");
     ssize_t sent;

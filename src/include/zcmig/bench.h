@@ -51,6 +51,7 @@ struct zcmig_bench_options {
     uint64_t bytes;          /* of a run */
     /* Chunks are taken from so much memory in turn; 0: always the same one, as the self-test does. */
     uint64_t memory_bytes;
+    bool small_pages;        /* of 4 KiB; otherwise huge ones, where the kernel gives them */
     unsigned int runs;       /* of each combination */
     int cpu;                 /* the sending thread runs there; -1: anywhere */
     int sink_cpu;            /* own sinks run there */
@@ -93,6 +94,9 @@ const struct zcmig_bench_row *zcmig_bench_get_runs(const zcmig_bench *bench, uns
 /* One row a combination: each figure is the median of its own. */
 const struct zcmig_bench_row *zcmig_bench_get_medians(const zcmig_bench *bench,
                                                       unsigned int *n_out);
+
+/* How many bytes there are to send from, and how many of them have huge pages. */
+uint64_t zcmig_bench_get_memory(const zcmig_bench *bench, uint64_t *huge_bytes_out);
 
 /* "vsock: cannot listen ...": the ways that were skipped, and why; ends with NULL.  The bench's. */
 const char *const *zcmig_bench_get_skipped(const zcmig_bench *bench);

@@ -18,13 +18,17 @@ probe() {
         zcprobe send "$LAB_PEER" 9000 "$engine" "$chunk" $((mib << 20)) mark "$@"
 }
 
+# bench NAME ENGINE [OPTION...]
 # A whole process, twice: its start costs the same both times, and the difference is the data.
 bench() {
+    name=$1 engine=$2
+    shift 2
     for mib in 16 64; do
-        cost bench "$1" "$2" "$tap" $mib zcprobe count bench \
-            zcmig bench "tcp:$LAB_PEER:9000" --engines="$1" --chunks="$2" --bytes=${mib}M --runs=1
+        cost "$name" "$engine" 524288 "$tap" $mib zcprobe count bench zcmig bench \
+            "tcp:$LAB_PEER:9000" --engines="$engine" --chunks=512K --bytes=${mib}M --runs=1 "$@"
     done
 }
+
 # transfer NAME MODE PAGES SOURCE [OPTION...] - SOURCE has an @ where the size goes
 transfer() {
     name=$1 zerocopy=$2 pages=$3 source=$4
@@ -38,6 +42,9 @@ transfer() {
     done
 }
 
+# Linux has no huge pages for a machine of less than 512 MiB, whatever is set.
+grep -q '\[always\]\|\[madvise\]' /sys/kernel/mm/transparent_hugepage/enabled ||
+    fail "no huge pages in this guest"
 if [ ! -e image64 ]; then
     head -c 4194304 /dev/urandom >part
     cat part part part part >image16
@@ -58,9 +65,14 @@ for round in 1 2 3; do
             probe zcmig-header-call $engine 524288 32 header
             probe zcmig-pages $engine 524288 32 same-header pages
             probe qemu $engine 524288 32 header pages late
+            # The same from pages of 4 KiB.
+            probe chunk-small $engine 524288 32 small
+            probe zcmig-small $engine 524288 32 same-header small
+            probe qemu-small $engine 524288 32 header pages late small
         done
         for engine in copy zerocopy io_uring splice; do
-            bench $engine 524288
+            bench bench $engine
+            bench bench-small $engine --small-pages
         done
         transfer image off 128 image@
         transfer image on 128 image@
