@@ -12,6 +12,7 @@ ZC_SESSION_TESTS = \
 	tests/session/relay-between-send-and-recv \
 	tests/session/relay-ends-as-its-ends-do \
 	tests/session/relay-holds-little \
+	tests/session/relay-outlives-a-cut \
 	tests/session/relay-passes-a-session-on \
 	tests/session/relay-tells-connections-apart \
 	tests/session/signal-ends-both-ends \
