@@ -25,6 +25,7 @@
 
 static const uint8_t main_magic[MAGIC_BYTES] = { 'Q', 'E', 'V', 'M' };
 static const uint8_t multifd_magic[MAGIC_BYTES] = { 0x11, 0x22, 0x33, 0x44 };
+static const uint8_t tls_record[] = { 22, 3 }; /* a handshake, of any version: RFC 8446, 5.1 */
 
 struct pending {
     int fd;
@@ -158,7 +159,10 @@ static bool classify(struct zc_acceptor *acceptor, unsigned int i)
         return true;
     }
     if (memcmp(pending->bytes, multifd_magic, MAGIC_BYTES) != 0) {
-        drop_pending(acceptor, i, "it speaks neither QEMU's migration stream nor multifd");
+        drop_pending(acceptor, i,
+                     memcmp(pending->bytes, tls_record, sizeof(tls_record)) == 0
+                         ? "it speaks TLS (migration parameter tls-creds), which is not supported"
+                         : "it speaks neither QEMU's migration stream nor multifd");
         return true;
     }
     if (pending->have == ZC_MULTIFD_INIT_BYTES) {
