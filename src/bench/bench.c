@@ -261,7 +261,9 @@ static bool map_memory(zcmig_bench *bench, GError **error)
 {
     uint64_t wanted_bytes = MAX(bench->options.memory_bytes, ZCMIG_BENCH_CHUNK_BYTES_MAX);
 
-    bench->mapped_bytes = (wanted_bytes + ZC_HUGE_PAGE_BYTES - 1) & ~(ZC_HUGE_PAGE_BYTES - 1);
+    /* In whole huge pages; no address space holds more than half of 2^64. */
+    bench->mapped_bytes = (MIN(wanted_bytes, UINT64_MAX / 2) + ZC_HUGE_PAGE_BYTES - 1) &
+                          ~(ZC_HUGE_PAGE_BYTES - 1);
     bench->memory = zc_huge_reserve(bench->mapped_bytes);
     if (!bench->memory || mprotect(bench->memory, bench->mapped_bytes, PROT_READ | PROT_WRITE) < 0) {
         return zc_error_errno(error, ZCMIG_ERROR_LIMIT, errno,

@@ -388,7 +388,7 @@ bool zc_acceptor_wait_channels(struct zc_acceptor *acceptor,
     }
 }
 
-unsigned int zc_acceptor_count_late(struct zc_acceptor *acceptor)
+unsigned int zc_acceptor_count_late(struct zc_acceptor *acceptor, unsigned int n_counted)
 {
     unsigned int n = 0;
 
@@ -398,7 +398,9 @@ unsigned int zc_acceptor_count_late(struct zc_acceptor *acceptor)
         read_pending(acceptor, i - 1);
     }
     for (unsigned int i = 0; i < acceptor->n_held; i++) {
-        n += !acceptor->has_uuid || memcmp(acceptor->held[i].init.uuid, acceptor->uuid, 16) == 0;
+        const struct zc_multifd_init *init = &acceptor->held[i].init;
+        bool is_ours = !acceptor->has_uuid || memcmp(init->uuid, acceptor->uuid, 16) == 0;
+        n += is_ours && init->channel >= n_counted;
     }
     return n;
 }

@@ -64,10 +64,11 @@ bool zc_acceptor_wait_channels(struct zc_acceptor *acceptor,
                                GError **error);
 
 /*
- * How many channels of the session came since the last were handed out, by what came until now.
- * Those who asked for "as many as are in the queue" asked too early.
+ * How many channels of the session, beyond the @n_counted that were handed out, have come until now:
+ * who asked for "as many as are in the queue" asked too early.  A number that is taken is another
+ * session's.
  */
-unsigned int zc_acceptor_count_late(struct zc_acceptor *acceptor);
+unsigned int zc_acceptor_count_late(struct zc_acceptor *acceptor, unsigned int n_counted);
 
 /* UUID of the channels that were handed out; false when there were none. */
 bool zc_acceptor_get_uuid(const struct zc_acceptor *acceptor, uint8_t uuid_out[static 16]);

@@ -244,7 +244,9 @@ bool zc_incoming_zero(struct zc_incoming *in, const struct zc_stream_event *even
 
 static unsigned int count_late_channels(struct zc_incoming *in)
 {
-    return in->acceptor && in->has_ram ? zc_acceptor_count_late(in->acceptor) : 0;
+    return in->acceptor && in->has_ram
+               ? zc_acceptor_count_late(in->acceptor, atomic_load(&in->n_channels))
+               : 0;
 }
 
 void zc_incoming_explain_silence(struct zc_incoming *in)

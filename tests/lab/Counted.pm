@@ -28,7 +28,8 @@ sub lines_of
     return map { s/\r?\n$//r } <$file>;
 }
 
-# Boots a kernel with so many MiB of memory, runs the case, and returns a hash for each COST line: its words, the instructions
+# Boots a kernel with so many MiB of memory, runs the case, and returns a hash for each COST line: its
+# words, the instructions
 # "kernel" and "user", and "output", what was printed meanwhile.
 sub counted
 {

@@ -13,4 +13,9 @@ check_PROGRAMS += tests/unit/mem-bitmap
 TESTS += tests/unit/mem-bitmap
 tests_unit_mem_bitmap_CPPFLAGS = $(ZC_TEST_CPPFLAGS)
 tests_unit_mem_bitmap_LDADD = $(ZC_TEST_MEM_LIBS)
+
+check_PROGRAMS += tests/unit/mem-huge
+TESTS += tests/unit/mem-huge
+tests_unit_mem_huge_CPPFLAGS = $(ZC_TEST_CPPFLAGS)
+tests_unit_mem_huge_LDADD = $(ZC_TEST_MEM_LIBS)
 endif
