@@ -133,44 +133,73 @@ static uint64_t take_regions(const struct track_scan *scan, int n_regions,
     return n_pages;
 }
 
+/* For the pages of @asked that were written. */
+static struct pm_scan_arg scan_of(const struct track_scan *scan, const struct zc_range *asked)
+{
+    const struct zc_ram *ram = scan->base.ram;
+    struct zc_range range = zc_uffd_widen(&scan->uffd, ram, asked);
+    uint64_t start = (uintptr_t)ram->blocks[range.block].host + range.first_page * ZC_PAGE_BYTES;
+
+    return (struct pm_scan_arg){
+        .size = sizeof(struct pm_scan_arg),
+        .flags = PM_SCAN_CHECK_WPASYNC,
+        .start = start,
+        .end = start + (uint64_t)range.n_pages * ZC_PAGE_BYTES,
+        .category_mask = PAGE_IS_WRITTEN,
+        .return_mask = PAGE_IS_WRITTEN,
+    };
+}
+
+/* Goes on where @arg starts.  Regions that were listed, or -errno. */
+static int scan_on(const struct track_scan *scan, struct pm_scan_arg *arg)
+{
+    int n_regions = ioctl(scan->pagemap_fd, PAGEMAP_SCAN, arg);
+
+    if (n_regions < 0) {
+        return -errno;
+    }
+    if (arg->walk_end <= arg->start) {
+        return -EIO; /* no progress: the mapping changed its granule under us */
+    }
+    arg->start = arg->walk_end;
+    return n_regions;
+}
+
 static int64_t scan_harvest(struct zc_tracker *tracker, const struct zc_range *asked,
                             struct zc_bitmap *dirty)
 {
     struct track_scan *scan = (struct track_scan *)tracker;
-    struct zc_range range = zc_uffd_widen(&scan->uffd, tracker->ram, asked);
-    const struct zc_block *block = &tracker->ram->blocks[range.block];
-    uint64_t at = (uintptr_t)block->host + range.first_page * ZC_PAGE_BYTES;
-    uint64_t end = at + (uint64_t)range.n_pages * ZC_PAGE_BYTES;
+    struct pm_scan_arg arg = scan_of(scan, asked);
     int64_t n_pages = 0;
 
-    while (at < end) {
-        struct pm_scan_arg arg = {
-            .size = sizeof(arg),
-            .flags = PM_SCAN_WP_MATCHING | PM_SCAN_CHECK_WPASYNC,
-            .start = at,
-            .end = end,
-            .vec = (uintptr_t)scan->regions,
-            .vec_len = REGIONS,
-            .category_mask = PAGE_IS_WRITTEN,
-            .return_mask = PAGE_IS_WRITTEN,
-        };
-        int n_regions = ioctl(scan->pagemap_fd, PAGEMAP_SCAN, &arg);
+    arg.flags |= PM_SCAN_WP_MATCHING;
+    arg.vec = (uintptr_t)scan->regions;
+    arg.vec_len = REGIONS;
+    while (arg.start < arg.end) {
+        int n_regions = scan_on(scan, &arg);
         if (n_regions < 0) {
-            return -errno;
+            return n_regions;
         }
-        if (arg.walk_end <= at) {
-            return -EIO; /* no progress: the mapping changed its granule under us */
-        }
-        n_pages += (int64_t)take_regions(scan, n_regions, block, dirty);
-        at = arg.walk_end;
+        n_pages +=
+            (int64_t)take_regions(scan, n_regions, &tracker->ram->blocks[asked->block], dirty);
     }
     return n_pages;
+}
+
+/* Without a list the kernel counts, and stops nowhere. */
+static int scan_walk(struct zc_tracker *tracker, const struct zc_range *asked)
+{
+    const struct track_scan *scan = (const struct track_scan *)tracker;
+    struct pm_scan_arg arg = scan_of(scan, asked);
+
+    return MIN(scan_on(scan, &arg), 0);
 }
 
 static const struct zc_tracker_ops scan_ops = {
     .name = "scan",
     .start = scan_start,
     .harvest = scan_harvest,
+    .walk = scan_walk,
     .stop = scan_stop,
     .free = scan_free,
 };

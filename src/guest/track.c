@@ -88,15 +88,23 @@ bool zc_tracker_start(struct zc_tracker *tracker, const struct zc_ram *ram, GErr
     return true;
 }
 
+/* The pages of the block that @range is in; 0: it is in none, or sticks out of it. */
+static uint64_t pages_around(const struct zc_tracker *tracker, const struct zc_range *range)
+{
+    if (!tracker->ram || range->block >= tracker->ram->n_blocks) {
+        return 0;
+    }
+    uint64_t n_pages = zc_block_pages(&tracker->ram->blocks[range->block]);
+    return range->first_page > n_pages || range->n_pages > n_pages - range->first_page ? 0
+                                                                                       : n_pages;
+}
+
 int64_t zc_tracker_harvest(struct zc_tracker *tracker, const struct zc_range *range,
                            struct zc_bitmap *dirty)
 {
-    if (!tracker->ram || range->block >= tracker->ram->n_blocks) {
-        return -EINVAL;
-    }
-    uint64_t block_pages = zc_block_pages(&tracker->ram->blocks[range->block]);
-    if (dirty->n_pages != block_pages || range->first_page > block_pages ||
-        range->n_pages > block_pages - range->first_page) {
+    uint64_t block_pages = pages_around(tracker, range);
+
+    if (!block_pages || dirty->n_pages != block_pages) {
         return -EINVAL;
     }
     int64_t before_ns = zc_clock_now_ns();
@@ -108,6 +116,17 @@ int64_t zc_tracker_harvest(struct zc_tracker *tracker, const struct zc_range *ra
         atomic_fetch_add_explicit(&tracker->dirty_pages, (uint64_t)ret, memory_order_relaxed);
     }
     return ret;
+}
+
+int zc_tracker_walk(struct zc_tracker *tracker, const struct zc_range *range)
+{
+    if (!tracker->ops->walk) {
+        return -EOPNOTSUPP;
+    }
+    if (!pages_around(tracker, range)) {
+        return -EINVAL;
+    }
+    return range->n_pages ? tracker->ops->walk(tracker, range) : 0;
 }
 
 void zc_tracker_stop(struct zc_tracker *tracker)

@@ -61,6 +61,7 @@ struct zc_tracker_ops {
     bool (*start)(struct zc_tracker *tracker, GError **error);
     int64_t (*harvest)(struct zc_tracker *tracker, const struct zc_range *range,
                        struct zc_bitmap *dirty);
+    int (*walk)(struct zc_tracker *tracker, const struct zc_range *range); /* NULL: it cannot */
     void (*stop)(struct zc_tracker *tracker);
     void (*free)(struct zc_tracker *tracker);
 };
@@ -112,6 +113,14 @@ bool zc_tracker_start(struct zc_tracker *tracker, const struct zc_ram *ram, GErr
  */
 int64_t zc_tracker_harvest(struct zc_tracker *tracker, const struct zc_range *range,
                            struct zc_bitmap *dirty);
+
+/*
+ * Goes over @range as a harvest does, and tells and protects nothing: for how long the last harvest
+ * will take.  While the guest writes a harvest takes many times that, for each page that it protects
+ * again interrupts the CPUs on which the guest runs.  0 or -errno, as zc_tracker_harvest; -EOPNOTSUPP:
+ * this kind cannot.  No allocation.
+ */
+int zc_tracker_walk(struct zc_tracker *tracker, const struct zc_range *range);
 
 /* Takes the protection off and lets writers that wait go on.  Idempotent. */
 void zc_tracker_stop(struct zc_tracker *tracker);

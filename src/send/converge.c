@@ -16,9 +16,10 @@
  * small it was, and not those of the longest.  The first iteration counts only until there is a
  * second: it makes the destination's memory, which takes longer than to fill it
  * again, and so would the last pages.  Therefore the guest is not stopped on
- * its word alone, unless next to nothing is dirty.  The estimate takes what is
- * dirty as all of what has to be sent: what the guest writes while it is being
- * stopped is nothing beside it.
+ * its word alone, unless next to nothing is dirty.  A harvest goes over RAM while
+ * the guest writes, so what is written behind it, half of what the guest writes
+ * meanwhile, comes on top of what it tells; what is written while the guest is
+ * being stopped is nothing beside that.
  */
 #include "config.h"
 
@@ -95,17 +96,27 @@ void zc_converge_harvested(struct zc_converge *converge, const struct zc_converg
                            int64_t since_ns, int64_t took_ns)
 {
     uint64_t dirty_bytes = dirty->bytes;
+    double behind = since_ns > 0 ? MIN((double)took_ns / 2 / (double)since_ns, 1) : 0;
     bool grown = converge->iterations > 1 &&
                  (double)dirty_bytes >= BETTER * (double)converge->last_dirty_bytes;
 
     converge->n_grown = grown && dirty_bytes ? converge->n_grown + 1 : 0;
     converge->last_dirty_bytes = dirty_bytes;
-    converge->dirty = *dirty;
+    converge->dirty = (struct zc_converge_work){
+        .bytes = dirty_bytes + (uint64_t)(behind * (double)dirty_bytes),
+        .runs = dirty->runs + (uint64_t)(behind * (double)dirty->runs),
+        .tables = dirty->tables,
+    };
     converge->dirty_bytes_per_s =
         since_ns > 0 ? (uint64_t)((double)dirty_bytes * (double)ZC_NS_PER_S / (double)since_ns) : 0;
     /* The last one finds less than any before it, and nobody disturbs it. */
-    converge->costs.harvest_ns = MIN(converge->costs.harvest_ns, took_ns);
+    zc_converge_walked(converge, took_ns);
     converge->estimate_ns = estimate(converge);
+}
+
+void zc_converge_walked(struct zc_converge *converge, int64_t took_ns)
+{
+    converge->costs.harvest_ns = MIN(converge->costs.harvest_ns, took_ns);
 }
 
 static void note_progress(struct zc_converge *converge, int64_t now_ns)
@@ -164,7 +175,7 @@ char *zc_converge_explain(const struct zc_converge *converge, int64_t now_ns)
 {
     g_autofree char *dirty = zc_size_format(converge->dirty_bytes_per_s);
     g_autofree char *carried = zc_size_format(zc_converge_bandwidth(converge));
-    g_autofree char *left = zc_size_format(converge->dirty.bytes);
+    g_autofree char *left = zc_size_format(converge->last_dirty_bytes);
     g_autofree char *slowed =
         converge->throttle_percent
             ? g_strdup_printf(", slowed down by %u%%", converge->throttle_percent)

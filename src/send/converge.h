@@ -69,7 +69,7 @@ struct zc_converge {
     double alone_ns;                /* that a byte of work takes without the guest */
     unsigned int n_measured;        /* iterations that count for it */
     /* of the last harvest */
-    struct zc_converge_work dirty;
+    struct zc_converge_work dirty; /* with what was written behind it */
     uint64_t dirty_bytes_per_s;
     int64_t estimate_ns; /* INT64_MAX: not known yet */
     /* what it came to */
@@ -97,6 +97,9 @@ void zc_converge_sent(struct zc_converge *converge, const struct zc_converge_wor
 /* A harvest told @dirty, written in @since_ns, and took @took_ns.  Makes the estimate. */
 void zc_converge_harvested(struct zc_converge *converge, const struct zc_converge_work *dirty,
                            int64_t since_ns, int64_t took_ns);
+
+/* A harvest that finds nothing would have taken @took_ns now. */
+void zc_converge_walked(struct zc_converge *converge, int64_t took_ns);
 
 /* What to do with what was harvested.  May raise throttle_percent. */
 enum zc_converge_decision zc_converge_decide(struct zc_converge *converge, int64_t now_ns);

@@ -22,10 +22,9 @@ void zc_harvest_clear(struct zc_harvest *harvest)
     g_clear_pointer(&harvest->blocks, g_free);
 }
 
-int zc_harvest_take(struct zc_harvest *harvest, struct zc_tracker *tracker)
+/* All ranges of all blocks; @takes what is dirty, or only walks over it. */
+static int visit(struct zc_harvest *harvest, struct zc_tracker *tracker, bool takes)
 {
-    uint64_t n_pages = 0;
-
     for (uint32_t block = 0; block < harvest->ram->n_blocks; block++) {
         struct zc_bitmap *dirty = &harvest->blocks[block];
         for (uint64_t page = 0; page < dirty->n_pages; page += RANGE_PAGES_MAX) {
@@ -34,15 +33,34 @@ int zc_harvest_take(struct zc_harvest *harvest, struct zc_tracker *tracker)
                 .first_page = page,
                 .n_pages = (uint32_t)MIN(dirty->n_pages - page, (uint64_t)RANGE_PAGES_MAX),
             };
-            int64_t ret = zc_tracker_harvest(tracker, &range, dirty);
+            int64_t ret = takes ? zc_tracker_harvest(tracker, &range, dirty)
+                                : zc_tracker_walk(tracker, &range);
             if (ret < 0) {
                 return (int)ret;
             }
         }
-        n_pages += zc_bitmap_count(dirty);
+    }
+    return 0;
+}
+
+int zc_harvest_take(struct zc_harvest *harvest, struct zc_tracker *tracker)
+{
+    uint64_t n_pages = 0;
+    int ret = visit(harvest, tracker, true);
+
+    if (ret < 0) {
+        return ret;
+    }
+    for (uint32_t block = 0; block < harvest->ram->n_blocks; block++) {
+        n_pages += zc_bitmap_count(&harvest->blocks[block]);
     }
     harvest->n_pages = n_pages;
     return 0;
+}
+
+int zc_harvest_walk(struct zc_harvest *harvest, struct zc_tracker *tracker)
+{
+    return visit(harvest, tracker, false);
 }
 
 void zc_harvest_fill(struct zc_harvest *harvest)

@@ -30,6 +30,9 @@ void zc_harvest_clear(struct zc_harvest *harvest);
 /* Adds what @tracker tells.  Returns 0, or -errno of zc_tracker_harvest. */
 int zc_harvest_take(struct zc_harvest *harvest, struct zc_tracker *tracker);
 
+/* Goes over all RAM and takes nothing.  Returns 0, or -errno of zc_tracker_walk. */
+int zc_harvest_walk(struct zc_harvest *harvest, struct zc_tracker *tracker);
+
 /* All pages, as if they had been told: where what was given must be known by the bitmap. */
 void zc_harvest_fill(struct zc_harvest *harvest);
 

@@ -24,7 +24,7 @@
 
 #define PING_FIRST 16u     /* none of the hello's */
 #define TRIES 5            /* whose shortest tells what something takes */
-#define COLD_PERCENT 150   /* of a harvest that is repeated at once takes one whose page tables are cold */
+#define COLD_PERCENT 150   /* of a walk repeated at once takes one whose page tables are cold */
 #define WAIT_MS 100        /* before looking again at a guest that writes nothing */
 #define SAMPLE_PAGES 1024u /* that tell how fast this host digests */
 /* A cut costs the pages of two chunks at most, beside those that the guest wrote meanwhile. */
@@ -184,6 +184,16 @@ bool zc_precopy_harvest(struct zc_precopy *precopy)
     return ret == 0;
 }
 
+/* How long the last harvest will take, told by the page tables as an iteration leaves them. */
+static void walk(struct zc_precopy *precopy)
+{
+    int64_t begin_ns = zc_clock_now_ns();
+
+    if (zc_harvest_walk(&precopy->harvest, precopy->tracker) == 0) {
+        zc_converge_walked(&precopy->converge, zc_clock_now_ns() - begin_ns);
+    }
+}
+
 /* Looks at the guest once, and completes the record of the iteration before. */
 static bool look(struct zc_precopy *precopy)
 {
@@ -250,6 +260,9 @@ static bool iterate(struct zc_precopy *precopy)
                                          : !send_iteration(precopy, all)) {
             return false;
         }
+        if (precopy->converge.iterations == 1) {
+            walk(precopy);
+        }
         all = false;
         if (!look(precopy)) {
             return false;
@@ -315,10 +328,16 @@ static int64_t send_one(struct zc_precopy *precopy)
     return end_ns;
 }
 
-/* What it finds is sent with all the rest.  When it ended; 0: reported. */
+/*
+ * A harvest that finds nothing, or of a tracker that can do no less one that finds what was written
+ * since the last: it is sent with all the rest.  When it ended; 0: reported.
+ */
 static int64_t harvest_nothing(struct zc_precopy *precopy)
 {
-    return !precopy->tracker || zc_precopy_harvest(precopy) ? zc_clock_now_ns() : 0;
+    bool done = !precopy->tracker || zc_harvest_walk(&precopy->harvest, precopy->tracker) == 0 ||
+                zc_precopy_harvest(precopy);
+
+    return done ? zc_clock_now_ns() : 0;
 }
 
 /* How long @what takes when the guest does not disturb it: the shortest.  0: reported. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Design: the thread wakes each TICK, and does of the three outputs what is
- * due.  Figures are fetched only then.  The rate shown is a moving average of
+ * Design: the thread wakes each TICK, less often when all it may do is to answer
+ * a status request, and does of the three outputs what is due.  Figures are fetched only then.  The rate shown is a moving average of
  * about a second, so that it follows the link without flickering.
  */
 #include "config.h"
@@ -22,6 +22,7 @@
 
 #define US_PER_S 1000000
 #define TICK_US (50 * 1000)
+#define TICK_IDLE_US (200 * 1000)
 #define BAR_US (200 * 1000) /* at most 5 redraws a second */
 #define PLAIN_US US_PER_S   /* stderr is a file: a line a second */
 #define JSON_US (250 * 1000)
@@ -267,7 +268,9 @@ static void do_what_is_due(struct zc_progress *progress, int64_t now_us)
 static void *progress_main(void *data)
 {
     struct zc_progress *progress = data;
-    int64_t next_us = g_get_monotonic_time() + TICK_US;
+    int64_t tick_us =
+        progress->shown || progress->output->progress_fd >= 0 ? TICK_US : TICK_IDLE_US;
+    int64_t next_us = g_get_monotonic_time() + tick_us;
 
     g_mutex_lock(&progress->lock);
     while (!progress->stop) {
@@ -277,7 +280,7 @@ static void *progress_main(void *data)
         g_mutex_unlock(&progress->lock);
         next_us = g_get_monotonic_time();
         do_what_is_due(progress, next_us);
-        next_us += TICK_US;
+        next_us += tick_us;
         g_mutex_lock(&progress->lock);
     }
     g_mutex_unlock(&progress->lock);

@@ -2,21 +2,23 @@
 noinst_bench = tests/bench/make-image tests/bench/measure
 EXTRA_PROGRAMS += $(noinst_bench)
 CLEANFILES += $(noinst_bench)
-EXTRA_DIST += tests/bench/live tests/bench/run tests/bench/route tests/bench/qemu tests/bench/relay
+EXTRA_DIST += tests/bench/live tests/bench/run tests/bench/route tests/bench/qemu tests/bench/relay \
+	tests/bench/loopback
 
 # BENCHFLAGS: options of tests/bench/run, for example --size=1024 --only=copiers
 bench: all $(noinst_bench)
 	ZC_BUILDDIR='$(abs_top_builddir)' ZCMIG='$(abs_top_builddir)/src/tools/zcmig' \
-	  $(top_srcdir)/tests/bench/run $(BENCHFLAGS)
+	  $(top_srcdir)/tests/bench/loopback $(top_srcdir)/tests/bench/run $(BENCHFLAGS)
 
 # The same BENCHFLAGS, of tests/bench/live: for example --size=4096 --only=campaign, or --quick
 bench-live: all tests/bench/track-cost
 	ZC_BUILDDIR='$(abs_top_builddir)' ZCMIG='$(abs_top_builddir)/src/tools/zcmig' \
-	  $(top_srcdir)/tests/bench/live $(BENCHFLAGS)
+	  $(top_srcdir)/tests/bench/loopback $(top_srcdir)/tests/bench/live $(BENCHFLAGS)
 
 # A QEMU at one end; BENCHFLAGS: options of tests/bench/qemu, for example --size=256 --only=receive
 bench-qemu: all
-	ZCMIG='$(abs_top_builddir)/src/tools/zcmig' $(top_srcdir)/tests/bench/qemu $(BENCHFLAGS)
+	ZCMIG='$(abs_top_builddir)/src/tools/zcmig' \
+	  $(top_srcdir)/tests/bench/loopback $(top_srcdir)/tests/bench/qemu $(BENCHFLAGS)
 .PHONY: bench bench-live bench-qemu soak
 
 # what dirty tracking costs

@@ -18,7 +18,8 @@
  * each chunk), "same-header" (in the chunk's own call), "pages" (an iovec for each 4 KiB), "late"
  * (notes are only read when the kernel refuses a call, and at the end), "small" (pages of 4 KiB;
  * otherwise huge ones, where the kernel has them), "mark" (marks before the first call and after the
- * last note).  "header pages late" are the calls of QEMU.
+ * last note), "cold" (memory of TOTAL bytes, each of them sent once, not 16 MiB over and over),
+ * "rate=N" (at most N bytes a second).  "header pages late" are the calls of QEMU.
  *
  * Design: none of the project's own sending code is used here, so that what the
  * lab finds out about a kernel does not depend on what is to be tested on it.
@@ -55,6 +56,7 @@
 #define PAGE_BYTES 4096
 #define PAGES_MAX 512           /* a call may have 1024 iovecs */
 #define HEADER_BYTES 1344       /* multifd's, with 128 offsets */
+#define AHEAD_MS 5
 #define MEMORY_BYTES (16 << 20) /* sent over and over; a multiple of huge pages */
 
 struct tally {
@@ -176,6 +178,8 @@ struct shape {
     bool late;
     bool small;
     bool mark;
+    bool cold;
+    double rate; /* bytes a second; 0: as fast as it goes */
 };
 
 static struct shape shape_of(const char *mode, char **words)
@@ -183,12 +187,16 @@ static struct shape shape_of(const char *mode, char **words)
     struct shape shape = { .zerocopy = strcmp(mode, "zc") == 0 };
 
     for (; *words; words++) {
+        if (sscanf(*words, "rate=%lf", &shape.rate) == 1 && shape.rate > 0) {
+            continue;
+        }
         bool *field = strcmp(*words, "header") == 0        ? &shape.header
                       : strcmp(*words, "same-header") == 0 ? &shape.same_header
                       : strcmp(*words, "pages") == 0       ? &shape.pages
                       : strcmp(*words, "late") == 0        ? &shape.late
                       : strcmp(*words, "small") == 0       ? &shape.small
                       : strcmp(*words, "mark") == 0        ? &shape.mark
+                      : strcmp(*words, "cold") == 0        ? &shape.cold
                                                            : NULL;
         if (!field) {
             errno = EINVAL;
@@ -256,12 +264,23 @@ static void send_chunk(int fd, uint8_t *memory, size_t bytes, const struct shape
     tally->bytes += bytes;
 }
 
+/* Sleeps when the bytes that are sent are ahead of @rate by some milliseconds. */
+static void keep_to_rate(double rate, uint64_t bytes, int64_t began_ns)
+{
+    int64_t ahead_ms =
+        (int64_t)((double)bytes / rate * 1e3) - (zc_clock_now_ns() - began_ns) / ZC_NS_PER_MS;
+
+    if (ahead_ms >= AHEAD_MS) {
+        poll(NULL, 0, (int)ahead_ms);
+    }
+}
+
 static int cmd_send(char **argv)
 {
     const struct shape shape = shape_of(argv[2], argv + 5);
     size_t chunk = strtoul(argv[3], NULL, 0);
     uint64_t total = strtoull(argv[4], NULL, 0);
-    size_t memory_bytes = MAX(chunk, MEMORY_BYTES / chunk * chunk);
+    size_t memory_bytes = MAX(chunk, (shape.cold ? total : MEMORY_BYTES) / chunk * chunk);
     struct tally tally = { 0 };
     char byte;
 
@@ -282,6 +301,9 @@ static int cmd_send(char **argv)
     while (tally.bytes < total) {
         send_chunk(fd, memory + tally.bytes % memory_bytes, MIN(chunk, total - tally.bytes), &shape,
                    &tally);
+        if (shape.rate > 0) {
+            keep_to_rate(shape.rate, tally.bytes, began_ns);
+        }
     }
     take_all_notes(fd, &tally, 0);
     shutdown(fd, SHUT_WR);
