@@ -40,6 +40,5 @@ const struct zc_route zc_route_pull = {
     .drains = "waiting until the destination has fetched what was listed",
     .normal_flags = ZC_MULTIFD_PULL,
     .run_bytes = 4u << 10,
-    .table_bytes = 4u << 10,
     .drain = pull_drain,
 };
