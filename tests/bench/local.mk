@@ -17,6 +17,7 @@ bench-live: all tests/bench/track-cost
 
 # A QEMU at one end; BENCHFLAGS: options of tests/bench/qemu, for example --size=256 --only=receive
 bench-qemu: all
+	$(top_srcdir)/tests/qemu/lib/fetch-qemu 10.0 >/dev/null # while there is a network
 	ZCMIG='$(abs_top_builddir)/src/tools/zcmig' \
 	  $(top_srcdir)/tests/bench/loopback $(top_srcdir)/tests/bench/qemu $(BENCHFLAGS)
 .PHONY: bench bench-live bench-qemu soak
