@@ -186,13 +186,17 @@ static int64_t scan_harvest(struct zc_tracker *tracker, const struct zc_range *a
     return n_pages;
 }
 
-/* Without a list the kernel counts, and stops nowhere. */
+/* Without a list the kernel only counts. */
 static int scan_walk(struct zc_tracker *tracker, const struct zc_range *asked)
 {
     const struct track_scan *scan = (const struct track_scan *)tracker;
     struct pm_scan_arg arg = scan_of(scan, asked);
+    int ret = 0;
 
-    return MIN(scan_on(scan, &arg), 0);
+    while (ret >= 0 && arg.start < arg.end) {
+        ret = scan_on(scan, &arg);
+    }
+    return MIN(ret, 0);
 }
 
 static const struct zc_tracker_ops scan_ops = {
