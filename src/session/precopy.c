@@ -331,10 +331,11 @@ static int64_t send_one(struct zc_precopy *precopy)
  */
 static int64_t harvest_nothing(struct zc_precopy *precopy)
 {
-    bool done = !precopy->tracker || zc_harvest_walk(&precopy->harvest, precopy->tracker) == 0 ||
-                zc_precopy_harvest(precopy);
-
-    return done ? zc_clock_now_ns() : 0;
+    if (!precopy->tracker || zc_harvest_walk(&precopy->harvest, precopy->tracker) == 0) {
+        return zc_clock_now_ns();
+    }
+    precopy->harvested_ns = zc_clock_now_ns();
+    return zc_precopy_harvest(precopy) ? zc_clock_now_ns() : 0;
 }
 
 /* How long @what takes when the guest does not disturb it: the shortest.  0: reported. */
@@ -370,6 +371,7 @@ static bool init_converge(struct zc_precopy *precopy)
     GError *error = NULL;
     int64_t guest_ns;
 
+    precopy->harvested_ns = zc_clock_now_ns();
     if (!precopy->source->live->rehearse(precopy->source, &guest_ns, &error)) {
         zc_outgoing_fail(out, error);
         return false;
@@ -380,12 +382,11 @@ static bool init_converge(struct zc_precopy *precopy)
     if (!costs.harvest_ns) {
         return false;
     }
-    precopy->harvested_ns = zc_clock_now_ns();
     costs.switch_ns = guest_ns + commit_ns + measure_verify(precopy);
     zc_debug("costs: trip %.3f ms, harvest %.3f ms, state of the guest %.3f ms, commit %.3f ms",
              (double)costs.trip_ns / ZC_NS_PER_MS, (double)costs.harvest_ns / ZC_NS_PER_MS,
              (double)guest_ns / ZC_NS_PER_MS, (double)commit_ns / ZC_NS_PER_MS);
-    zc_converge_init(&precopy->converge, &converge_options, &costs, precopy->harvested_ns);
+    zc_converge_init(&precopy->converge, &converge_options, &costs, zc_clock_now_ns());
     return true;
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Design: the thread wakes each TICK, less often when all it may do is to answer
- * a status request, and does of the three outputs what is due.  Figures are fetched only then.  The rate shown is a moving average of
- * about a second, so that it follows the link without flickering.
+ * a status request, and does of the three outputs what is due.  Figures are
+ * fetched only then.  The rate shown is a moving average of about a second, so
+ * that it follows the link without flickering.
  */
 #include "config.h"
 
