@@ -116,9 +116,8 @@ int64_t zc_tracker_harvest(struct zc_tracker *tracker, const struct zc_range *ra
 
 /*
  * Goes over @range as a harvest does, and tells and protects nothing: for how long the last harvest
- * will take.  While the guest writes a harvest takes many times that, for each page that it protects
- * again interrupts the CPUs on which the guest runs.  0 or -errno, as zc_tracker_harvest; -EOPNOTSUPP:
- * this kind cannot.  No allocation.
+ * will take, whose guest is stopped.  A harvest beside a guest that writes much takes up to ten times
+ * that.  0 or -errno, as zc_tracker_harvest; -EOPNOTSUPP: this kind cannot.  No allocation.
  */
 int zc_tracker_walk(struct zc_tracker *tracker, const struct zc_range *range);
 
