@@ -107,13 +107,13 @@ struct zc_store_ops {
     /*
      * Makes @bytes at @host (inside one block) resident and writable, so that recvmsg into them
      * neither faults nor fails.  Any thread, ranges do not overlap.  Returns 0 or -errno: -ENOSPC
-     * when the file system is full, -ENOMEM.
+     * when the file system is full, -ENOMEM.  NULL: nothing can be received in place.
      */
     int (*populate)(struct zc_store *store, uint8_t *host, uint64_t bytes);
     /*
      * Stores whole pages at @host: the @n_content pieces of @content, which it uses up, back to
-     * back.  For less than populating and receiving in place costs; NULL: it does not.  Threads
-     * and errors as populate.
+     * back.  For less than populating and receiving in place costs; NULL: it does not, and then
+     * there is populate.  Threads and errors as populate.
      */
     int (*write)(struct zc_store *store, uint8_t *host, struct iovec *content,
                  unsigned int n_content);
@@ -138,6 +138,13 @@ void zc_store_free(struct zc_store *store); /* accepts NULL */
 
 /* Private anonymous memory, huge pages where the kernel gives them.  For receivers without -o. */
 struct zc_store *zc_memory_store_new(void);
+
+/*
+ * No memory at all: what is written is gone, and blocks must not be read.  For receivers that only
+ * prove that the right pages arrive.
+ */
+struct zc_store *zc_null_store_new(void);
+#define ZC_NULL_STORE_URI "null:"
 
 /*
  * One image file at @path: exactly one block.  Nameless (O_TMPFILE) until commit, or under a hidden

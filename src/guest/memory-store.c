@@ -4,6 +4,9 @@
  * that are zero at the source never become memory here; not shared with
  * children, because a page that a fork left shared is copied on its next
  * write, whoever makes it.
+ *
+ * A null store maps the same without access: its blocks have addresses, so that
+ * pages can be named, and no memory.  What is written to it went to the digests.
  */
 #include "config.h"
 
@@ -15,6 +18,7 @@
 
 struct memory_store {
     struct zc_store base;
+    int protection;
     struct zc_block *mapped; /* host and used_bytes of what is ours to unmap */
     uint32_t n_mapped;
 };
@@ -38,7 +42,7 @@ static bool memory_store_allocate(struct zc_store *base, struct zc_ram *ram, GEr
     store->mapped = g_new0(struct zc_block, ram->n_blocks);
     for (uint32_t i = 0; i < ram->n_blocks; i++) {
         struct zc_block *block = &ram->blocks[i];
-        void *host = mmap(NULL, block->used_bytes, PROT_READ | PROT_WRITE,
+        void *host = mmap(NULL, block->used_bytes, store->protection,
                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (host == MAP_FAILED) {
             return zc_error_errno(error, ZCMIG_ERROR_LIMIT, errno,
@@ -65,6 +69,24 @@ static int memory_store_zero(struct zc_store *base, uint8_t *host, uint64_t byte
 {
     (void)base;
     return madvise(host, bytes, MADV_DONTNEED) < 0 ? -errno : 0;
+}
+
+static int null_store_write(struct zc_store *base, uint8_t *host, struct iovec *content,
+                            unsigned int n_content)
+{
+    (void)base;
+    (void)host;
+    (void)content;
+    (void)n_content;
+    return 0;
+}
+
+static int null_store_zero(struct zc_store *base, uint8_t *host, uint64_t bytes)
+{
+    (void)base;
+    (void)host;
+    (void)bytes;
+    return 0;
 }
 
 /* Memory that ends with the receiver: so does the state. */
@@ -95,10 +117,30 @@ static const struct zc_store_ops memory_store_ops = {
     .commit = memory_store_commit,
 };
 
-struct zc_store *zc_memory_store_new(void)
+static const struct zc_store_ops null_store_ops = {
+    .free = memory_store_free,
+    .allocate = memory_store_allocate,
+    .write = null_store_write,
+    .zero = null_store_zero,
+    .keep_state = memory_store_keep_state,
+    .commit = memory_store_commit,
+};
+
+static struct zc_store *store_new(const struct zc_store_ops *ops, int protection)
 {
     struct memory_store *store = g_new0(struct memory_store, 1);
 
-    store->base.ops = &memory_store_ops;
+    store->base.ops = ops;
+    store->protection = protection;
     return &store->base;
+}
+
+struct zc_store *zc_memory_store_new(void)
+{
+    return store_new(&memory_store_ops, PROT_READ | PROT_WRITE);
+}
+
+struct zc_store *zc_null_store_new(void)
+{
+    return store_new(&null_store_ops, PROT_NONE);
 }

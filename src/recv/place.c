@@ -86,7 +86,9 @@ void zc_place_arrived(struct zc_place *place, uint32_t block, uint64_t page)
 
 bool zc_place_wants_whole_pages(const struct zc_place *place)
 {
-    return place->store->ops->write && place->populate;
+    const struct zc_store_ops *ops = place->store->ops;
+
+    return ops->write && (place->populate || !ops->populate);
 }
 
 /* Fills @iov with the content of @n pages, one for each stretch of it that lies back to back. */
@@ -138,8 +140,8 @@ int zc_place_zero(struct zc_place *place, uint32_t block, uint64_t first_page, u
             page += run_of(resident, page, end, 0);
             continue;
         }
-        int rc = place->store->ops->zero(place->store, host + page * ZC_PAGE_BYTES,
-                                         n * ZC_PAGE_BYTES);
+        int rc =
+            place->store->ops->zero(place->store, host + page * ZC_PAGE_BYTES, n * ZC_PAGE_BYTES);
         if (rc < 0) {
             return rc;
         }

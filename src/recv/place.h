@@ -50,7 +50,7 @@ int zc_place_prepare(struct zc_place *place, uint32_t block, uint64_t first_page
 /* The page's content is in memory. */
 void zc_place_arrived(struct zc_place *place, uint32_t block, uint64_t page);
 
-/* Whether the store takes content by zc_place_write at less cost than in place. */
+/* Whether content goes to the store by zc_place_write: at less cost than in place, or only so. */
 bool zc_place_wants_whole_pages(const struct zc_place *place);
 
 /* Where a page is in its block, and what it is to hold. */

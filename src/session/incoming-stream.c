@@ -225,8 +225,8 @@ static bool on_session(struct zc_incoming *in, const struct zc_extension *messag
     }
     if (message->session.live && in->options.output) {
         zc_error(&error, ZCMIG_ERROR_UNSUPPORTED,
-                 "the source sends a guest that runs on here, so there is no moment of its RAM to "
-                 "write to a file: receive it without an output");
+                 "the source sends a guest that runs on here, in memory, so there is no moment of its "
+                 "RAM to keep or to drop: receive it without an output");
         return zc_incoming_fail(in, error);
     }
     in->has_session = in->has_uuid = true;

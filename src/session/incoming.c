@@ -216,6 +216,24 @@ void zcmig_recv_options_init(struct zcmig_recv_options *options)
     };
 }
 
+/* What a name in the output's place that means no file allows beside it. */
+static bool check_null(const struct zcmig_recv_options *options, GError **error)
+{
+    if (strcmp(options->output, ZC_NULL_STORE_URI) != 0) {
+        return zc_error(error, ZCMIG_ERROR_USAGE,
+                        "output: got '%s', nothing may follow " ZC_NULL_STORE_URI
+                        " (a file of that name is ./%s)",
+                        options->output, options->output);
+    }
+    if (options->overwrite) {
+        return zc_error(error, ZCMIG_ERROR_USAGE,
+                        "overwrite: there is nothing to replace at " ZC_NULL_STORE_URI);
+    }
+    return options->populate ||
+           zc_error(error, ZCMIG_ERROR_USAGE,
+                    "no populating: there is no memory to populate at " ZC_NULL_STORE_URI);
+}
+
 static bool check_options(const struct zcmig_recv_options *options, GError **error)
 {
     if (!options->listen) {
@@ -247,6 +265,9 @@ static bool check_options(const struct zcmig_recv_options *options, GError **err
     }
     if (options->overwrite && !options->output) {
         return zc_error(error, ZCMIG_ERROR_USAGE, "overwrite: there is no output to replace");
+    }
+    if (options->output && g_str_has_prefix(options->output, ZC_NULL_STORE_URI)) {
+        return check_null(options, error);
     }
     return true;
 }
@@ -296,6 +317,8 @@ static bool open_all(struct zc_incoming *in, const struct zcmig_recv_options *op
     }
     if (!options->output) {
         in->store = zc_memory_store_new();
+    } else if (strcmp(options->output, ZC_NULL_STORE_URI) == 0) {
+        in->store = zc_null_store_new();
     } else if (g_str_has_prefix(options->output, ZC_SNAPSHOT_SCHEME)) {
         in->store = zc_snapshot_store_new(options->output + strlen(ZC_SNAPSHOT_SCHEME),
                                           options->overwrite, error);

@@ -106,9 +106,8 @@ int zc_cmd_recv(int argc, char **argv)
     struct zc_output output = ZC_OUTPUT_INIT;
     const GOptionEntry entries[] = {
         { "output", 'o', 0, G_OPTION_ARG_FILENAME, &text.output,
-          "Image file, or dir:SNAPSHOT, that appears once the guest is whole (default: none, "
-          "memory "
-          "only)",
+          "Image file, or dir:SNAPSHOT, that appears once the guest is whole; null: pages are "
+          "digested and dropped (default: memory only)",
           "FILE" },
         { "overwrite", 0, 0, G_OPTION_ARG_NONE, &text.overwrite, "Replace FILE if it exists",
           NULL },

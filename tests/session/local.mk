@@ -8,6 +8,7 @@ ZC_SESSION_TESTS = \
 	tests/session/live-guest-between-processes \
 	tests/session/live-guest-survives-a-cut \
 	tests/session/missing-resource-is-named \
+	tests/session/null-output-keeps-no-page \
 	tests/session/page-changed-after-its-digest-is-a-mismatch \
 	tests/session/relay-between-send-and-recv \
 	tests/session/relay-ends-as-its-ends-do \

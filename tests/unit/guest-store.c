@@ -95,6 +95,29 @@ START_TEST(memory_of_absurd_size_is_a_limit_error)
 }
 END_TEST
 
+START_TEST(null_takes_whole_pages_and_gives_no_memory)
+{
+    struct zc_store *store = zc_null_store_new();
+    uint8_t page[ZC_PAGE_BYTES] = { 1 };
+    struct iovec content = { page, sizeof(page) };
+    struct zc_ram ram;
+    int zero = open("/dev/zero", O_RDWR);
+    uint8_t *host = allocate(store, &ram, PAGES * ZC_PAGE_BYTES);
+
+    ck_assert_ptr_null(store->ops->populate);
+    ck_assert_int_eq(store->ops->write(store, host, &content, 1), 0);
+    ck_assert_int_eq(store->ops->zero(store, host, ZC_PAGE_BYTES), 0);
+    ck_assert_int_ge(zero, 0);
+    ck_assert_int_eq(read(zero, page, 1), 1);
+    ck_assert_int_eq(read(zero, host, 1), -1);
+    ck_assert_int_eq(errno, EFAULT);
+    close(zero);
+    ck_assert(store->ops->commit(store, 0, NULL));
+    zc_store_free(store);
+    zc_ram_clear(&ram);
+}
+END_TEST
+
 /* _i: 1 nameless, 0 under a hidden name */
 START_TEST(an_image_appears_at_commit_with_its_exact_size_and_its_holes)
 {
@@ -266,6 +289,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, make_directory, remove_directory);
     tcase_add_test(tcase, memory_becomes_data_and_zero_again);
     tcase_add_test(tcase, memory_of_absurd_size_is_a_limit_error);
+    tcase_add_test(tcase, null_takes_whole_pages_and_gives_no_memory);
     tcase_add_loop_test(tcase, an_image_appears_at_commit_with_its_exact_size_and_its_holes, 0, 2);
     tcase_add_loop_test(tcase, an_image_that_is_not_committed_leaves_nothing, 0, 2);
     tcase_add_loop_test(tcase, an_existing_file_is_replaced_only_when_asked_and_only_at_commit, 0,

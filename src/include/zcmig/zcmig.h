@@ -114,7 +114,8 @@ struct zcmig_send_options {
 
 struct zcmig_recv_options {
     const char *listen;      /* URI: tcp:HOST:PORT (port 0: any) unix:PATH vsock:CID:PORT fd:N */
-    const char *output;      /* path of the image file; NULL: memory only, dropped in the end */
+    const char *output;      /* path of the image file, dir:SNAPSHOT, or null: (pages are digested
+                              * and gone); NULL: memory only, dropped in the end */
     bool overwrite;          /* replace an existing output */
     uint64_t max_ram_bytes;  /* refuse a peer that announces more; 0: what this host can hold */
     unsigned int channels;   /* multifd channels to expect from a stock QEMU; 0: learn */
