@@ -7,6 +7,8 @@
 
 #include "mem/bitmap.h"
 
+#define TABLE_WORDS (ZC_BITMAP_TABLE_PAGES / 64)
+
 /* The bits of word @word that belong to pages [first, end). */
 static uint64_t word_mask(uint64_t word, uint64_t first, uint64_t end)
 {
@@ -83,6 +85,21 @@ uint64_t zc_bitmap_count_runs(const struct zc_bitmap *bitmap)
         uint64_t bits = bitmap->words[word];
         count += popcount(bits & ~(bits << 1 | before));
         before = bits >> 63;
+    }
+    return count;
+}
+
+uint64_t zc_bitmap_count_tables(const struct zc_bitmap *bitmap)
+{
+    const uint64_t n_words = zc_bitmap_words(bitmap->n_pages);
+    uint64_t count = 0;
+
+    for (uint64_t first = 0; first < n_words; first += TABLE_WORDS) {
+        uint64_t any = 0;
+        for (uint64_t word = first; word < MIN(first + TABLE_WORDS, n_words); word++) {
+            any |= bitmap->words[word];
+        }
+        count += any != 0;
     }
     return count;
 }

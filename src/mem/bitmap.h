@@ -51,6 +51,11 @@ static inline uint64_t zc_bitmap_count(const struct zc_bitmap *bitmap)
 /* How many runs of set pages there are. */
 uint64_t zc_bitmap_count_runs(const struct zc_bitmap *bitmap);
 
+#define ZC_BITMAP_TABLE_PAGES 512u /* that one page table of x86 or arm64 spans */
+
+/* How many stretches of as many pages as a page table spans have any set. */
+uint64_t zc_bitmap_count_tables(const struct zc_bitmap *bitmap);
+
 /*
  * The next run of set pages at or after @from: its length in pages and *@first_out, or 0 when
  * there is none.  Cost: a word of zeros or ones at a time.

@@ -1,23 +1,25 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Design: no model of the guest, only its last measurements.  An iteration
- * takes a trip, whatever it carries, and so much for each byte and run of pages,
- * beside a guest that wants the same CPUs:
+ * takes a trip, whatever it carries, and so much for each byte, run of pages and
+ * page table that they are in, beside a guest that wants the same CPUs:
  *
- *     load = bytes + runs x run_bytes
+ *     load = bytes + runs x run_bytes + tables x table_bytes
  *     took x (1 - guest's share) = trip + load x alone_ns
  *
  * The rest is known beforehand, so each iteration tells alone_ns.  The share
  * matters where both ends and the guest fill a host: there a stopped guest gives
- * up to a third of the time back.  So do the runs where a page is found rather
- * than copied: the fewer pages are dirty, the fewer of them are neighbours.  The mean fades by the
- * iteration, not by the byte: iterations shrink, and the pages of the switchover resemble those of
- * the last one, however small it was, and not those of the longest.  The first iteration counts
- * only until there is a second: it makes the destination's memory, which takes longer than to fill
- * it again, and so would the last pages.  Therefore the guest is not stopped on its word alone,
- * unless next to nothing is dirty.  A harvest goes over RAM while the guest writes, so what is
- * written behind it, half of what the guest writes meanwhile, comes on top of what it tells; what
- * is written while the guest is being stopped is nothing beside that.
+ * up to a third of the time back.  So do the runs and tables where a page is
+ * found rather than copied: the fewer pages are dirty, the fewer of them are
+ * neighbours.  The mean fades by the iteration, not by the byte: iterations
+ * shrink, and the pages of the switchover resemble those of the last one, however
+ * small it was, and not those of the longest.  The first iteration counts only until there is a
+ * second: it makes the destination's memory, which takes longer than to fill it
+ * again, and so would the last pages.  Therefore the guest is not stopped on
+ * its word alone, unless next to nothing is dirty.  A harvest goes over RAM while
+ * the guest writes, so what is written behind it, half of what the guest writes
+ * meanwhile, comes on top of what it tells; what is written while the guest is
+ * being stopped is nothing beside that.
  */
 #include "config.h"
 
@@ -49,7 +51,8 @@ static double load_of(const struct zc_converge *converge, const struct zc_conver
 {
     const struct zc_converge_costs *costs = &converge->costs;
 
-    return (double)MAX(work->bytes, 1) + (double)work->runs * costs->run_bytes;
+    return (double)MAX(work->bytes, 1) + (double)work->runs * costs->run_bytes +
+           (double)work->tables * costs->table_bytes;
 }
 
 void zc_converge_sent(struct zc_converge *converge, const struct zc_converge_work *work,
@@ -102,6 +105,7 @@ void zc_converge_harvested(struct zc_converge *converge, const struct zc_converg
     converge->dirty = (struct zc_converge_work){
         .bytes = dirty_bytes + (uint64_t)(behind * (double)dirty_bytes),
         .runs = dirty->runs + (uint64_t)(behind * (double)dirty->runs),
+        .tables = dirty->tables,
     };
     converge->dirty_bytes_per_s =
         since_ns > 0 ? (uint64_t)((double)dirty_bytes * (double)ZC_NS_PER_S / (double)since_ns) : 0;

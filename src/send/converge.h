@@ -47,13 +47,16 @@ struct zc_converge_costs {
     int64_t trip_ns;    /* an iteration of no page: it is in what every other one takes */
     int64_t harvest_ns; /* a harvest that finds nothing */
     int64_t switch_ns;  /* what only a switchover does: stop, save, load, commit */
-    uint32_t run_bytes; /* a run of pages takes as long as so many bytes more (send/route.h) */
+    /* and what takes as long as so many bytes more (send/route.h) */
+    uint32_t run_bytes;
+    uint32_t table_bytes;
 };
 
 /* Pages, and where they are. */
 struct zc_converge_work {
     uint64_t bytes;
     uint64_t runs;
+    uint64_t tables;
 };
 
 struct zc_converge {

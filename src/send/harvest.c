@@ -71,14 +71,13 @@ void zc_harvest_fill(struct zc_harvest *harvest)
     }
 }
 
-uint64_t zc_harvest_count_runs(const struct zc_harvest *harvest)
+void zc_harvest_count(const struct zc_harvest *harvest, uint64_t *runs_out, uint64_t *tables_out)
 {
-    uint64_t n_runs = 0;
-
+    *runs_out = *tables_out = 0;
     for (uint32_t block = 0; block < harvest->ram->n_blocks; block++) {
-        n_runs += zc_bitmap_count_runs(&harvest->blocks[block]);
+        *runs_out += zc_bitmap_count_runs(&harvest->blocks[block]);
+        *tables_out += zc_bitmap_count_tables(&harvest->blocks[block]);
     }
-    return n_runs;
 }
 
 static bool give_block(struct zc_harvest *harvest, uint32_t block, zc_iterate_fn fn, void *data)

@@ -36,8 +36,8 @@ int zc_harvest_walk(struct zc_harvest *harvest, struct zc_tracker *tracker);
 /* All pages, as if they had been told: where what was given must be known by the bitmap. */
 void zc_harvest_fill(struct zc_harvest *harvest);
 
-/* How many runs of neighbours there are. */
-uint64_t zc_harvest_count_runs(const struct zc_harvest *harvest);
+/* Runs of neighbours among the pages, and page tables that they are in (mem/bitmap.h). */
+void zc_harvest_count(const struct zc_harvest *harvest, uint64_t *runs_out, uint64_t *tables_out);
 
 /* Gives every run to @fn, its bits cleared before.  False when @fn stopped it. */
 bool zc_harvest_give(struct zc_harvest *harvest, zc_iterate_fn fn, void *data);

@@ -36,9 +36,13 @@ static int pull_drain(struct zc_channel *channel, int fd, bool has_pages, int wa
     return answer == ZC_MULTIFD_PULL_ACK ? zc_channel_drain(channel, deadline) : -EBADMSG;
 }
 
+#define LISTS_AHEAD 4 /* that a destination has at hand while the sender wakes up for the next */
+
 const struct zc_route zc_route_pull = {
     .drains = "waiting until the destination has fetched what was listed",
     .normal_flags = ZC_MULTIFD_PULL,
+    .queue_bytes = LISTS_AHEAD * ZC_MULTIFD_HEADER_BYTES,
     .run_bytes = 4u << 10,
+    .table_bytes = 4u << 10,
     .drain = pull_drain,
 };

@@ -23,9 +23,16 @@ struct zc_route {
     bool has_payload;      /* the normal pages follow the header */
     bool may_zerocopy;
     /*
-     * What the kernel does to find a run of neighbours, in the bytes that it could carry meanwhile.
+     * What the socket may hold, in bytes, while the peer is busy with what came before: the channel
+     * that is ahead gets the next pages.  0: what the kernel likes.
+     */
+    int queue_bytes;
+    /*
+     * What the kernel does to find pages, in the bytes that it could carry meanwhile: for each run
+     * of neighbours, and for each page table of 2 MiB in which there is one.
      */
     uint32_t run_bytes;
+    uint32_t table_bytes;
     /*
      * After SYNC was sent on @channel, whose socket is @fd: 0 when no page sent before is needed
      * any more; else as zc_channel_drain, and -EBADMSG: the peer answered something else.

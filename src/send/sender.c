@@ -8,10 +8,10 @@
  * that the channels end together.  A caller that ran out of idle items sleeps
  * until most of them are back, and the channels work on the others meanwhile.
  *
- * Whoever is free takes the next item.  Only where the pages do not pass through
- * the channel, and sending tells nothing of how busy its other end is, the items
- * are dealt in turn, to a queue of each channel: else the first to wake would
- * take most of them.
+ * Whoever is free takes the next item, and a channel is free when its socket has
+ * room.  Where the pages do not pass through it the lists of them do, which are so
+ * small that a socket would take thousands of pages for a peer that is busy; so
+ * there it holds few (send/route.h).
  *
  * For a sync the caller queues one item a channel.  A thread that took one
  * does not come back for more until all have theirs, so each gets exactly one;
@@ -21,6 +21,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <sys/socket.h>
 
 #include "base/error.h"
 #include "base/mailbox.h"
@@ -49,7 +50,6 @@ struct worker {
     struct zc_sender *sender;
     unsigned int index;
     struct zc_channel *channel; /* NULL: null: */
-    struct zc_mailbox *queue;   /* items to do: of all of them, or its own */
     GThread *thread;
     /* this thread only */
     struct zc_batch batch;
@@ -59,7 +59,7 @@ struct worker {
     _Atomic uint64_t normal_pages;
     _Atomic uint64_t zero_pages;
     _Atomic uint64_t drain_ns; /* whatever the route waits for */
-    int64_t cpu_ns; /* written at the thread's end, read after the join */
+    int64_t cpu_ns;            /* written at the thread's end, read after the join */
 };
 
 struct zc_sender {
@@ -69,9 +69,8 @@ struct zc_sender {
     struct item *items;
     unsigned int n_items;
     struct zc_mailbox *idle;
-    unsigned int n_queues; /* the first workers' */
+    struct zc_mailbox *queue;
     /* the caller's thread only */
-    unsigned int n_dealt;
     struct item *pending; /* collects ranges until it is full, or the iteration ends */
     /* under sync_lock */
     GMutex sync_lock;
@@ -284,7 +283,7 @@ static gpointer worker_run(gpointer data)
     struct item *item;
     bool go_on = true;
 
-    while (go_on && take(sender, worker->queue, &item)) {
+    while (go_on && take(sender, sender->queue, &item)) {
         go_on = item->kind == ITEM_SYNC ? do_sync(worker) : do_pages(worker, item);
         zc_mailbox_put(sender->idle, item, ZC_DEADLINE_NEVER); /* there is always room */
     }
@@ -294,9 +293,7 @@ static gpointer worker_run(gpointer data)
 
 static bool put_item(struct zc_sender *sender, struct item *item)
 {
-    struct zc_mailbox *queue = sender->workers[sender->n_dealt++ % sender->n_queues].queue;
-
-    return zc_mailbox_put(queue, item, ZC_DEADLINE_NEVER) == 0;
+    return zc_mailbox_put(sender->queue, item, ZC_DEADLINE_NEVER) == 0;
 }
 
 /* Queues the item that ranges were collected in. */
@@ -349,7 +346,7 @@ bool zc_sender_put(struct zc_sender *sender, const struct zc_range *range)
     return true;
 }
 
-/* One for each channel, n_channels times in a row: dealt, each gets its own as well. */
+/* One for each channel, n_channels times in a row. */
 static bool put_sync(struct zc_sender *sender)
 {
     struct item *item;
@@ -405,13 +402,18 @@ static bool make_channel(struct zc_sender *sender, struct worker *worker, GError
     if (options->fds[worker->index] < 0) {
         return true;
     }
+    int queue_bytes = options->route->queue_bytes;
+    if (queue_bytes) {
+        /* Best effort: a longer queue balances less well. */
+        setsockopt(options->fds[worker->index], SOL_SOCKET, SO_SNDBUF, &queue_bytes,
+                   sizeof(queue_bytes));
+    }
     for (uint32_t i = 0; i < ram->n_blocks; i++) {
         regions[i] = (struct iovec){ ram->blocks[i].host, ram->blocks[i].used_bytes };
     }
-    worker->channel =
-        zc_channel_new(options->fds[worker->index], &zc_net_kernel, &channel_options);
-    return worker->channel || zc_error(error, ZCMIG_ERROR_FAILED, "cannot make channel %u",
-                                       worker->index);
+    worker->channel = zc_channel_new(options->fds[worker->index], &zc_net_kernel, &channel_options);
+    return worker->channel ||
+           zc_error(error, ZCMIG_ERROR_FAILED, "cannot make channel %u", worker->index);
 }
 
 struct zc_sender *zc_sender_start(const struct zc_sender_options *options, GError **error)
@@ -421,14 +423,10 @@ struct zc_sender *zc_sender_start(const struct zc_sender_options *options, GErro
 
     sender->options = *options;
     sender->n_items = options->n_channels * ITEMS_PER_CHANNEL;
-    sender->n_queues = options->route->has_payload ? 1 : options->n_channels;
     sender->workers = g_new0(struct worker, options->n_channels);
     sender->items = g_new0(struct item, sender->n_items);
     sender->idle = zc_mailbox_new(sender->n_items, sender->n_items / 4 * 3);
-    for (unsigned int i = 0; i < options->n_channels; i++) {
-        sender->workers[i].queue = i < sender->n_queues ? zc_mailbox_new(sender->n_items, 1)
-                                                        : sender->workers[0].queue;
-    }
+    sender->queue = zc_mailbox_new(sender->n_items, 1);
     g_mutex_init(&sender->sync_lock);
     g_cond_init(&sender->sync_cond);
     for (unsigned int i = 0; i < sender->n_items; i++) {
@@ -441,8 +439,7 @@ struct zc_sender *zc_sender_start(const struct zc_sender_options *options, GErro
     }
     for (unsigned int i = 0; ok && i < options->n_channels; i++) {
         g_autofree char *name = g_strdup_printf("zcmig-send-%u", i);
-        sender->workers[i].thread =
-            g_thread_try_new(name, worker_run, &sender->workers[i], error);
+        sender->workers[i].thread = g_thread_try_new(name, worker_run, &sender->workers[i], error);
         ok = sender->workers[i].thread != NULL;
     }
     if (!ok) {
@@ -457,9 +454,7 @@ int64_t zc_sender_stop(struct zc_sender *sender)
 {
     int64_t cpu_ns = 0;
 
-    for (unsigned int i = 0; i < sender->n_queues; i++) {
-        zc_mailbox_close(sender->workers[i].queue);
-    }
+    zc_mailbox_close(sender->queue);
     for (unsigned int i = 0; i < sender->options.n_channels; i++) {
         struct worker *worker = &sender->workers[i];
         if (worker->thread) {
@@ -478,10 +473,8 @@ void zc_sender_free(struct zc_sender *sender)
     }
     for (unsigned int i = 0; i < sender->options.n_channels; i++) {
         zc_channel_free(sender->workers[i].channel);
-        if (i < sender->n_queues) {
-            zc_mailbox_free(sender->workers[i].queue);
-        }
     }
+    zc_mailbox_free(sender->queue);
     zc_mailbox_free(sender->idle);
     g_mutex_clear(&sender->sync_lock);
     g_cond_clear(&sender->sync_cond);

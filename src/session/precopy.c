@@ -113,16 +113,19 @@ bool zc_precopy_give_up(struct zc_precopy *precopy, const char *what)
 
 static struct zc_converge_work dirty_work(const struct zc_harvest *harvest)
 {
-    return (struct zc_converge_work){
-        .bytes = harvest->n_pages * ZC_PAGE_BYTES,
-        .runs = zc_harvest_count_runs(harvest),
-    };
+    struct zc_converge_work work = { .bytes = harvest->n_pages * ZC_PAGE_BYTES };
+
+    zc_harvest_count(harvest, &work.runs, &work.tables);
+    return work;
 }
 
 /* Of all pages.  Their bytes are known when they were sent: zeros cost none. */
 static struct zc_converge_work all_work(const struct zc_ram *ram)
 {
-    return (struct zc_converge_work){ .runs = ram->n_blocks };
+    return (struct zc_converge_work){
+        .runs = ram->n_blocks,
+        .tables = zc_ram_pages(ram) / ZC_BITMAP_TABLE_PAGES,
+    };
 }
 
 static bool send_iteration(struct zc_precopy *precopy, bool all)
@@ -367,6 +370,7 @@ static bool init_converge(struct zc_precopy *precopy)
     };
     struct zc_converge_costs costs = {
         .run_bytes = zc_outgoing_route(out)->run_bytes,
+        .table_bytes = zc_outgoing_route(out)->table_bytes,
     };
     GError *error = NULL;
     int64_t guest_ns;

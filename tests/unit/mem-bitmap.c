@@ -32,6 +32,12 @@ static void expect_equal(const struct zc_bitmap *bitmap, const uint8_t *model)
         n_runs++;
     }
     ck_assert_uint_eq(zc_bitmap_count_runs(bitmap), n_runs);
+    uint64_t n_tables = 0;
+    for (uint64_t table = 0; table * ZC_BITMAP_TABLE_PAGES < bitmap->n_pages; table++) {
+        uint64_t n_pages = MIN(bitmap->n_pages - table * ZC_BITMAP_TABLE_PAGES, ZC_BITMAP_TABLE_PAGES);
+        n_tables += memchr(model + table * ZC_BITMAP_TABLE_PAGES, 1, n_pages) != NULL;
+    }
+    ck_assert_uint_eq(zc_bitmap_count_tables(bitmap), n_tables);
     for (; at < bitmap->n_pages; at++) {
         ck_assert_uint_eq(model[at], 0);
     }

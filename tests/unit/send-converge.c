@@ -20,7 +20,7 @@ struct history {
 static void sent(struct zc_converge *converge, uint64_t bytes, uint64_t runs, int64_t took_ns,
                  double guest_share)
 {
-    const struct zc_converge_work work = { .bytes = bytes, .runs = runs };
+    const struct zc_converge_work work = { .bytes = bytes, .runs = runs, .tables = 1 };
 
     zc_converge_sent(converge, &work, took_ns, guest_share);
 }
@@ -28,7 +28,7 @@ static void sent(struct zc_converge *converge, uint64_t bytes, uint64_t runs, in
 static void harvested(struct zc_converge *converge, uint64_t bytes, uint64_t runs, int64_t since_ns,
                       int64_t took_ns)
 {
-    const struct zc_converge_work dirty = { .bytes = bytes, .runs = runs };
+    const struct zc_converge_work dirty = { .bytes = bytes, .runs = runs, .tables = 1 };
 
     zc_converge_harvested(converge, &dirty, since_ns, took_ns);
 }
@@ -87,8 +87,7 @@ static void expect_estimate(const struct history *history, int64_t ns)
     ck_assert_int_eq((history->converge.estimate_ns + 500) / 1000, (ns + 500) / 1000);
 }
 
-/* The guest writes on while a harvest of 1 ms goes over its RAM: half of that is written behind it.
- */
+/* The guest writes on while a harvest of 1 ms goes over its RAM: half of that is written behind it. */
 START_TEST(estimate_is_dirt_over_bandwidth_and_what_is_fixed)
 {
     struct history history;
@@ -183,6 +182,21 @@ START_TEST(a_run_costs_beside_its_bytes)
     ck_assert_int_eq((history.converge.estimate_ns + MS / 2) / MS, 200);
     harvested(&history.converge, 100 * MIB, 1, 768 * MS, 0);
     ck_assert_int_eq((history.converge.estimate_ns + MS / 2) / MS, 100);
+}
+END_TEST
+
+/* And the same pages in more page tables. */
+START_TEST(a_page_table_costs_beside_its_pages)
+{
+    const struct zc_converge_work dense = { .bytes = 64 * MIB, .tables = 32 };
+    const struct zc_converge_work sparse = { .bytes = 32 * MIB, .tables = 32 };
+    struct history history;
+
+    begin_at_costs(&history, (struct zc_converge_options){ .limit_ns = 0 },
+                   (struct zc_converge_costs){ .table_bytes = MIB });
+    zc_converge_sent(&history.converge, &dense, 96 * MS, 0); /* 1 ms for each MiB and table */
+    zc_converge_harvested(&history.converge, &sparse, 96 * MS, 0);
+    ck_assert_int_eq((history.converge.estimate_ns + MS / 2) / MS, 64);
 }
 END_TEST
 
@@ -380,6 +394,7 @@ int main(void)
     tcase_add_test(tcase, a_trip_is_half_of_any_iteration_at_most);
     tcase_add_test(tcase, a_stopped_guest_gives_its_cpu_back);
     tcase_add_test(tcase, a_run_costs_beside_its_bytes);
+    tcase_add_test(tcase, a_page_table_costs_beside_its_pages);
     tcase_add_test(tcase, the_first_iteration_is_not_believed_alone);
     tcase_add_test(tcase, the_shortest_harvest_is_expected_again);
     tcase_add_test(tcase, the_first_iteration_is_enough_when_little_is_left_or_time_is_over);

@@ -9,7 +9,7 @@ tests_lib_libfake_la_LIBADD = $(CHECK_LIBS) $(GLIB_LIBS)
 
 ZC_TEST_SEND = tests/unit/send-batch tests/unit/send-budget tests/unit/send-channel tests/unit/send-channel-random \
 	tests/unit/send-completion tests/unit/send-converge tests/unit/send-errqueue tests/unit/send-image-source \
-	tests/unit/send-pause tests/unit/send-route tests/unit/send-splice tests/unit/send-vsock tests/unit/send-unplaced
+	tests/unit/send-pause tests/unit/send-route tests/unit/send-sender tests/unit/send-splice tests/unit/send-vsock tests/unit/send-unplaced
 check_PROGRAMS += $(ZC_TEST_SEND)
 TESTS += $(ZC_TEST_SEND)
 ZC_TEST_SEND_LIBS = tests/lib/libfake.la tests/lib/libunit.la src/send/libsend.la \
@@ -31,6 +31,8 @@ tests_unit_send_errqueue_CPPFLAGS = $(ZC_TEST_CPPFLAGS)
 tests_unit_send_errqueue_LDADD = $(ZC_TEST_SEND_LIBS)
 tests_unit_send_image_source_CPPFLAGS = $(ZC_TEST_CPPFLAGS)
 tests_unit_send_image_source_LDADD = $(ZC_TEST_SEND_LIBS)
+tests_unit_send_sender_CPPFLAGS = $(ZC_TEST_CPPFLAGS)
+tests_unit_send_sender_LDADD = $(ZC_TEST_SEND_LIBS)
 tests_unit_send_splice_CPPFLAGS = $(ZC_TEST_CPPFLAGS)
 tests_unit_send_splice_LDADD = $(ZC_TEST_SEND_LIBS)
 tests_unit_send_pause_CPPFLAGS = $(ZC_TEST_CPPFLAGS)
