@@ -21,6 +21,7 @@ const struct zc_route zc_route_socket = {
     .has_payload = true,
     .may_zerocopy = true,
     .run_bytes = 4u << 10,
+    .table_bytes = 4u << 10,
     .drain = socket_drain,
 };
 
