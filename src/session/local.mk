@@ -16,6 +16,7 @@ src_session_libsession_la_SOURCES = \
 	src/session/outgoing-snapshot.c \
 	src/session/outgoing-stream.c \
 	src/session/outgoing.c src/session/outgoing.h \
+	src/session/precopy-costs.c \
 	src/session/precopy-pages.c \
 	src/session/precopy-reconnect.c \
 	src/session/precopy-switch.c \

@@ -11,7 +11,6 @@
 #include "config.h"
 
 #include <poll.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -23,22 +22,14 @@
 #include "session/precopy.h"
 #include "wire/stream.h"
 
-#define PING_FIRST 16u     /* none of the hello's */
-#define TRIES 5            /* that tell what something takes */
-#define COLD_PERCENT 150   /* of a walk repeated at once takes one whose page tables are cold */
-#define WAIT_MS 100        /* before looking again at a guest that writes nothing */
-#define SAMPLE_PAGES 1024u /* that tell how fast this host digests */
+#define PING_FIRST 16u /* none of the hello's */
+#define WAIT_MS 100    /* before looking again at a guest that writes nothing */
 /* A cut costs the pages of two chunks at most, beside those that the guest wrote meanwhile. */
 #define CHUNKS 16u
 #define CHUNK_PAGES_MIN 256u
 #define CHUNK_PAGES_MAX (1u << 14) /* 64 MiB */
 
 /* --------------------------------------------------------------- statistics */
-
-static int64_t ms_to_ns(int64_t ms)
-{
-    return ms * ZC_NS_PER_MS;
-}
 
 void zc_precopy_set_guest(struct zc_precopy *precopy, enum zcmig_guest_place place)
 {
@@ -185,32 +176,6 @@ bool zc_precopy_harvest(struct zc_precopy *precopy)
     return ret == 0;
 }
 
-static int compare_ns(const void *a, const void *b)
-{
-    int64_t first = *(const int64_t *)a, second = *(const int64_t *)b;
-
-    return first < second ? -1 : first > second;
-}
-
-/*
- * How long the last harvest will take, told by the page tables as an iteration leaves them.  It
- * comes right behind another: so not the first of several walks counts, but their median.
- */
-static void walk(struct zc_precopy *precopy)
-{
-    int64_t took_ns[TRIES];
-
-    for (unsigned int i = 0; i < TRIES; i++) {
-        int64_t begin_ns = zc_clock_now_ns();
-        if (zc_harvest_walk(&precopy->harvest, precopy->tracker) != 0) {
-            return;
-        }
-        took_ns[i] = zc_clock_now_ns() - begin_ns;
-    }
-    qsort(took_ns, TRIES, sizeof(took_ns[0]), compare_ns);
-    zc_converge_walked(&precopy->converge, took_ns[TRIES / 2]);
-}
-
 /* Looks at the guest once, and completes the record of the iteration before. */
 static bool look(struct zc_precopy *precopy)
 {
@@ -278,7 +243,7 @@ static bool iterate(struct zc_precopy *precopy)
             return false;
         }
         if (precopy->converge.iterations == 1) {
-            walk(precopy);
+            zc_precopy_walk(precopy);
         }
         all = false;
         if (!look(precopy)) {
@@ -306,111 +271,6 @@ static bool iterate(struct zc_precopy *precopy)
 
 /* ----------------------------------------------------------------- starting */
 
-/* What a digest of all pages would take, when the guest has to wait for it. */
-static int64_t measure_verify(struct zc_precopy *precopy)
-{
-    const struct zc_block *block = &precopy->source->ram.blocks[0];
-    uint64_t n = MIN(zc_block_pages(block), (uint64_t)SAMPLE_PAGES);
-    volatile uint64_t sum = 0;
-    int64_t begin_ns = zc_clock_now_ns();
-
-    if (precopy->out->options.verify != ZCMIG_VERIFY_BEFORE) {
-        return 0;
-    }
-    for (uint64_t page = 0; page < n; page++) {
-        sum += zc_digest_page(block->host + page * ZC_PAGE_BYTES);
-    }
-    double page_ns = (double)(zc_clock_now_ns() - begin_ns) / (double)n;
-    return (int64_t)(page_ns * (double)zc_ram_pages(&precopy->source->ram) / zc_digest_threads());
-}
-
-/*
- * An iteration of one page, so that the channels are awake for it, or without channels what is left
- * of it.  The page is sent again with all.  When it ended; 0: reported.
- */
-static int64_t send_one(struct zc_precopy *precopy)
-{
-    const struct zc_range first = { .block = 0, .first_page = 0, .n_pages = 1 };
-    struct zc_outgoing *out = precopy->out;
-
-    if (out->sender) {
-        zc_stream_put_section_part(out->out, zc_outgoing_ram_section_id(out));
-        if (!zc_sender_put(out->sender, &first) || !zc_outgoing_sync_channels(out)) {
-            return 0;
-        }
-        zc_precopy_end_section(out);
-    }
-    int64_t end_ns = zc_precopy_round_trip(precopy);
-    out->n_barriers += end_ns && out->sender;
-    return end_ns;
-}
-
-/*
- * A harvest that finds nothing, or of a tracker that can do no less one that finds what was written
- * since the last: it is sent with all the rest.  When it ended; 0: reported.
- */
-static int64_t harvest_nothing(struct zc_precopy *precopy)
-{
-    if (!precopy->tracker || zc_harvest_walk(&precopy->harvest, precopy->tracker) == 0) {
-        return zc_clock_now_ns();
-    }
-    precopy->harvested_ns = zc_clock_now_ns();
-    return zc_precopy_harvest(precopy) ? zc_clock_now_ns() : 0;
-}
-
-/* How long @what takes when the guest does not disturb it: the shortest.  0: reported. */
-static int64_t measure(struct zc_precopy *precopy, int64_t (*what)(struct zc_precopy *precopy))
-{
-    int64_t shortest_ns = INT64_MAX;
-
-    for (unsigned int i = 0; i < TRIES; i++) {
-        int64_t begin_ns = zc_clock_now_ns();
-        int64_t end_ns = what(precopy);
-        if (!end_ns) {
-            return 0;
-        }
-        shortest_ns = MIN(shortest_ns, MAX(end_ns - begin_ns, 1));
-    }
-    return shortest_ns;
-}
-
-/* The tracker runs, and no iteration was sent.  False: reported. */
-static bool init_converge(struct zc_precopy *precopy)
-{
-    struct zc_outgoing *out = precopy->out;
-    const struct zcmig_send_options *options = &out->options;
-    const struct zc_converge_options converge_options = {
-        .limit_ns = ms_to_ns(options->downtime_limit_ms),
-        .timeout_ns = ms_to_ns(options->timeout_ms),
-        .force = options->timeout_policy == ZCMIG_TIMEOUT_SWITCHOVER,
-        .throttle = options->auto_converge,
-    };
-    struct zc_converge_costs costs = {
-        .run_bytes = zc_outgoing_route(out)->run_bytes,
-        .table_bytes = zc_outgoing_route(out)->table_bytes,
-    };
-    GError *error = NULL;
-    int64_t guest_ns;
-
-    precopy->harvested_ns = zc_clock_now_ns();
-    if (!precopy->source->live->rehearse(precopy->source, &guest_ns, &error)) {
-        zc_outgoing_fail(out, error);
-        return false;
-    }
-    costs.trip_ns = measure(precopy, send_one);
-    int64_t commit_ns = costs.trip_ns ? measure(precopy, zc_precopy_round_trip) : 0;
-    costs.harvest_ns = commit_ns ? measure(precopy, harvest_nothing) * COLD_PERCENT / 100 : 0;
-    if (!costs.harvest_ns) {
-        return false;
-    }
-    costs.switch_ns = guest_ns + commit_ns + measure_verify(precopy);
-    zc_debug("costs: trip %.3f ms, harvest %.3f ms, state of the guest %.3f ms, commit %.3f ms",
-             (double)costs.trip_ns / ZC_NS_PER_MS, (double)costs.harvest_ns / ZC_NS_PER_MS,
-             (double)guest_ns / ZC_NS_PER_MS, (double)commit_ns / ZC_NS_PER_MS);
-    zc_converge_init(&precopy->converge, &converge_options, &costs, zc_clock_now_ns());
-    return true;
-}
-
 bool zc_precopy_start_ram(struct zc_precopy *precopy)
 {
     struct zc_outgoing *out = precopy->out;
@@ -435,7 +295,7 @@ static bool start(struct zc_precopy *precopy)
     }
     precopy->started = true;
     if (zc_outgoing_shares_memory(out)) {
-        return init_converge(precopy);
+        return zc_precopy_init_converge(precopy);
     }
     if (out->keeps) {
         zc_harvest_fill(&precopy->harvest);
@@ -450,7 +310,7 @@ static bool start(struct zc_precopy *precopy)
     g_mutex_lock(&out->lock);
     out->live.tracker = zc_tracker_name(precopy->tracker);
     g_mutex_unlock(&out->lock);
-    return init_converge(precopy);
+    return zc_precopy_init_converge(precopy);
 }
 
 /* ------------------------------------------------------------------- ending */
@@ -558,7 +418,8 @@ static bool move(struct zc_precopy *precopy)
         if (precopy->out->live.guest == ZCMIG_GUEST_GONE) {
             return true; /* as the destination says */
         }
-        ready = ready || init_converge(precopy); /* that was what the cut had broken off */
+        ready =
+            ready || zc_precopy_init_converge(precopy); /* that was what the cut had broken off */
     }
     return true;
 }

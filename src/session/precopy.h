@@ -9,8 +9,9 @@
  *      ^                |                      |
  *      +----failure-----+-----it refuses-------+      (never back from IN_DOUBT otherwise)
  *
- * precopy.c iterates; precopy-pages.c puts pages on the channels; precopy-switch.c stops the guest
- * and hands it over; precopy-reconnect.c goes on after a cut. Private to session/.
+ * precopy-costs.c measures what a switchover takes beside the pages; precopy.c iterates;
+ * precopy-pages.c puts pages on the channels; precopy-switch.c stops the guest and hands it over;
+ * precopy-reconnect.c goes on after a cut. Private to session/.
  */
 #ifndef ZC_SESSION_PRECOPY_H
 #define ZC_SESSION_PRECOPY_H
@@ -55,6 +56,15 @@ void zc_precopy_settle(struct zc_outgoing *out);
 
 /* Records @place for those who ask. */
 void zc_precopy_set_guest(struct zc_precopy *precopy, enum zcmig_guest_place place);
+
+/* Makes precopy->converge.  The tracker runs, and no iteration was sent.  False: reported. */
+bool zc_precopy_init_converge(struct zc_precopy *precopy);
+
+/*
+ * How long the last harvest will take, told by the page tables as an iteration leaves them.  It comes
+ * right behind another: so not the first of several walks counts, but their median.
+ */
+void zc_precopy_walk(struct zc_precopy *precopy);
 
 /* Harvests into precopy->harvest.  False: reported. */
 bool zc_precopy_harvest(struct zc_precopy *precopy);
