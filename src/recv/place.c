@@ -140,8 +140,8 @@ int zc_place_zero(struct zc_place *place, uint32_t block, uint64_t first_page, u
             page += run_of(resident, page, end, 0);
             continue;
         }
-        int rc =
-            place->store->ops->zero(place->store, host + page * ZC_PAGE_BYTES, n * ZC_PAGE_BYTES);
+        int rc = place->store->ops->zero(place->store, host + page * ZC_PAGE_BYTES,
+                                         n * ZC_PAGE_BYTES);
         if (rc < 0) {
             return rc;
         }

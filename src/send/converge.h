@@ -47,7 +47,7 @@ struct zc_converge_costs {
     int64_t trip_ns;    /* an iteration of no page: it is in what every other one takes */
     int64_t harvest_ns; /* a harvest that finds nothing */
     int64_t switch_ns;  /* what only a switchover does: stop, save, load, commit */
-    /* and what takes as long as so many bytes more (send/route.h) */
+    /* and what takes as long as so many bytes more */
     uint32_t run_bytes;
     uint32_t table_bytes;
 };

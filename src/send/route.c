@@ -20,8 +20,6 @@ const struct zc_route zc_route_socket = {
     .drains = "draining completions",
     .has_payload = true,
     .may_zerocopy = true,
-    .run_bytes = 4u << 10,
-    .table_bytes = 4u << 10,
     .drain = socket_drain,
 };
 
@@ -43,7 +41,5 @@ const struct zc_route zc_route_pull = {
     .drains = "waiting until the destination has fetched what was listed",
     .normal_flags = ZC_MULTIFD_PULL,
     .queue_bytes = LISTS_AHEAD * ZC_MULTIFD_HEADER_BYTES,
-    .run_bytes = 4u << 10,
-    .table_bytes = 4u << 10,
     .drain = pull_drain,
 };

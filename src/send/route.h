@@ -28,12 +28,6 @@ struct zc_route {
      */
     int queue_bytes;
     /*
-     * What the kernel does to find pages, in the bytes that it could carry meanwhile: for each run
-     * of neighbours, and for each page table of 2 MiB in which there is one.
-     */
-    uint32_t run_bytes;
-    uint32_t table_bytes;
-    /*
      * After SYNC was sent on @channel, whose socket is @fd: 0 when no page sent before is needed
      * any more; else as zc_channel_drain, and -EBADMSG: the peer answered something else.
      * @has_pages: some were sent behind the SYNC before this one.

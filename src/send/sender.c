@@ -21,7 +21,6 @@
 #include "config.h"
 
 #include <errno.h>
-#include <sys/socket.h>
 
 #include "base/error.h"
 #include "base/mailbox.h"
@@ -405,8 +404,8 @@ static bool make_channel(struct zc_sender *sender, struct worker *worker, GError
     int queue_bytes = options->route->queue_bytes;
     if (queue_bytes) {
         /* Best effort: a longer queue balances less well. */
-        setsockopt(options->fds[worker->index], SOL_SOCKET, SO_SNDBUF, &queue_bytes,
-                   sizeof(queue_bytes));
+        zc_net_kernel.ops->setsockopt(zc_net_kernel.ctx, options->fds[worker->index], SOL_SOCKET,
+                                      SO_SNDBUF, &queue_bytes, sizeof(queue_bytes));
     }
     for (uint32_t i = 0; i < ram->n_blocks; i++) {
         regions[i] = (struct iovec){ ram->blocks[i].host, ram->blocks[i].used_bytes };

@@ -216,7 +216,7 @@ void zcmig_recv_options_init(struct zcmig_recv_options *options)
     };
 }
 
-/* What a name in the output's place that means no file allows beside it. */
+/* An output that begins with null: allows nothing behind it, and no option about what it keeps. */
 static bool check_null(const struct zcmig_recv_options *options, GError **error)
 {
     if (strcmp(options->output, ZC_NULL_STORE_URI) != 0) {

@@ -16,7 +16,6 @@
 #include "base/error.h"
 #include "base/load.h"
 #include "base/log.h"
-#include "send/iterate.h"
 #include "session/digest.h"
 #include "session/guest-check.h"
 #include "session/precopy.h"
@@ -418,8 +417,8 @@ static bool move(struct zc_precopy *precopy)
         if (precopy->out->live.guest == ZCMIG_GUEST_GONE) {
             return true; /* as the destination says */
         }
-        ready =
-            ready || zc_precopy_init_converge(precopy); /* that was what the cut had broken off */
+        /* That may be what the cut had broken off. */
+        ready = ready || zc_precopy_init_converge(precopy);
     }
     return true;
 }
