@@ -28,21 +28,33 @@ struct zc_tracker *zc_track_bitmap_new(const struct zc_tracker_log *log)
     return &self->base;
 }
 
+static int sync_log(struct track_bitmap *self, const struct zc_range *range)
+{
+    return self->log.sync ? self->log.sync(self->log.opaque, range) : 0;
+}
+
+static int bitmap_peek(struct zc_tracker *tracker, const struct zc_range *range,
+                       struct zc_bitmap *dirty)
+{
+    struct track_bitmap *self = (struct track_bitmap *)tracker;
+    const struct zc_bitmap *from = &self->log.blocks[range->block];
+    int ret = dirty && from->n_pages != dirty->n_pages ? -EINVAL : sync_log(self, range);
+
+    if (ret == 0 && dirty) {
+        zc_bitmap_copy_range_atomic(from, range->first_page, range->n_pages, dirty);
+    }
+    return ret;
+}
+
 static int64_t bitmap_harvest(struct zc_tracker *tracker, const struct zc_range *range,
                               struct zc_bitmap *dirty)
 {
     struct track_bitmap *self = (struct track_bitmap *)tracker;
     struct zc_bitmap *from = &self->log.blocks[range->block];
-    int ret = 0;
+    int ret = from->n_pages != dirty->n_pages ? -EINVAL : sync_log(self, range);
 
-    if (from->n_pages != dirty->n_pages) {
-        return -EINVAL;
-    }
-    if (self->log.sync) {
-        ret = self->log.sync(self->log.opaque, range);
-        if (ret < 0) {
-            return ret;
-        }
+    if (ret < 0) {
+        return ret;
     }
     uint64_t n_pages = zc_bitmap_take_range_atomic(from, range->first_page, range->n_pages, dirty);
     if (self->log.rearm) {
@@ -84,6 +96,7 @@ static const struct zc_tracker_ops bitmap_ops = {
     .name = "bitmap",
     .start = bitmap_start,
     .harvest = bitmap_harvest,
+    .peek = bitmap_peek,
     .stop = bitmap_stop,
     .free = bitmap_free,
 };

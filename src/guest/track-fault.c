@@ -254,10 +254,28 @@ static int64_t fault_harvest(struct zc_tracker *tracker, const struct zc_range *
     return total;
 }
 
+/* The marks stay, and their pages have no protection: both are as a harvest finds them. */
+static int fault_peek(struct zc_tracker *tracker, const struct zc_range *asked,
+                      struct zc_bitmap *dirty)
+{
+    struct track_fault *fault = (struct track_fault *)tracker;
+    struct zc_range range = zc_uffd_widen(&fault->uffd, tracker->ram, asked);
+
+    g_mutex_lock(&fault->lock);
+    int ret = fault->failure;
+    if (ret == 0 && dirty) {
+        zc_bitmap_copy_range_atomic(&fault->marks[range.block], range.first_page, range.n_pages,
+                                    dirty);
+    }
+    g_mutex_unlock(&fault->lock);
+    return ret;
+}
+
 static const struct zc_tracker_ops fault_ops = {
     .name = "fault",
     .start = fault_start,
     .harvest = fault_harvest,
+    .peek = fault_peek,
     .stop = fault_stop,
     .free = fault_free,
 };

@@ -5,7 +5,10 @@
  * protection and, with PM_SCAN_WP_MATCHING, protects them in the same walk,
  * under the page table's lock.  So there is no moment at which a page is
  * neither told nor protected.  The list is fixed in size: when it is full the
- * call says how far it came (what is beyond is neither told nor protected).
+ * call says how far it came (what is beyond is neither told nor protected).  It
+ * may say less than that: Linux 6.18 tells how far it was when its own buffer of
+ * 512 regions was full, also when it got to the end then.  Going on there finds
+ * nothing where pages were protected, and the same again where they were not.
  */
 #include "config.h"
 
@@ -165,45 +168,47 @@ static int scan_on(const struct track_scan *scan, struct pm_scan_arg *arg)
     return n_regions;
 }
 
-static int64_t scan_harvest(struct zc_tracker *tracker, const struct zc_range *asked,
-                            struct zc_bitmap *dirty)
+/* Without a list, for no @dirty, the kernel only counts. */
+static int64_t scan_range(struct zc_tracker *tracker, const struct zc_range *asked,
+                          struct zc_bitmap *dirty, uint64_t flags)
 {
     struct track_scan *scan = (struct track_scan *)tracker;
     struct pm_scan_arg arg = scan_of(scan, asked);
     int64_t n_pages = 0;
 
-    arg.flags |= PM_SCAN_WP_MATCHING;
-    arg.vec = (uintptr_t)scan->regions;
-    arg.vec_len = REGIONS;
+    arg.flags |= flags;
+    arg.vec = dirty ? (uintptr_t)scan->regions : 0;
+    arg.vec_len = dirty ? REGIONS : 0;
     while (arg.start < arg.end) {
         int n_regions = scan_on(scan, &arg);
         if (n_regions < 0) {
             return n_regions;
         }
-        n_pages +=
-            (int64_t)take_regions(scan, n_regions, &tracker->ram->blocks[asked->block], dirty);
+        if (dirty) {
+            n_pages +=
+                (int64_t)take_regions(scan, n_regions, &tracker->ram->blocks[asked->block], dirty);
+        }
     }
     return n_pages;
 }
 
-/* Without a list the kernel only counts. */
-static int scan_walk(struct zc_tracker *tracker, const struct zc_range *asked)
+static int64_t scan_harvest(struct zc_tracker *tracker, const struct zc_range *range,
+                            struct zc_bitmap *dirty)
 {
-    const struct track_scan *scan = (const struct track_scan *)tracker;
-    struct pm_scan_arg arg = scan_of(scan, asked);
-    int ret = 0;
+    return scan_range(tracker, range, dirty, PM_SCAN_WP_MATCHING);
+}
 
-    while (ret >= 0 && arg.start < arg.end) {
-        ret = scan_on(scan, &arg);
-    }
-    return MIN(ret, 0);
+static int scan_peek(struct zc_tracker *tracker, const struct zc_range *range,
+                     struct zc_bitmap *dirty)
+{
+    return (int)MIN(scan_range(tracker, range, dirty, 0), 0);
 }
 
 static const struct zc_tracker_ops scan_ops = {
     .name = "scan",
     .start = scan_start,
     .harvest = scan_harvest,
-    .walk = scan_walk,
+    .peek = scan_peek,
     .stop = scan_stop,
     .free = scan_free,
 };

@@ -118,15 +118,15 @@ int64_t zc_tracker_harvest(struct zc_tracker *tracker, const struct zc_range *ra
     return ret;
 }
 
-int zc_tracker_walk(struct zc_tracker *tracker, const struct zc_range *range)
+int zc_tracker_peek(struct zc_tracker *tracker, const struct zc_range *range,
+                    struct zc_bitmap *dirty)
 {
-    if (!tracker->ops->walk) {
-        return -EOPNOTSUPP;
-    }
-    if (!pages_around(tracker, range)) {
+    uint64_t block_pages = pages_around(tracker, range);
+
+    if (!block_pages || (dirty && dirty->n_pages != block_pages)) {
         return -EINVAL;
     }
-    return range->n_pages ? tracker->ops->walk(tracker, range) : 0;
+    return range->n_pages ? tracker->ops->peek(tracker, range, dirty) : 0;
 }
 
 void zc_tracker_stop(struct zc_tracker *tracker)

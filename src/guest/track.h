@@ -8,8 +8,8 @@
  * A harvest tells the dirty pages of a range AND protects them again in one
  * step, so a page that is read after the harvest that told it, and written
  * while it is read, is told again by the next one (the first of the four
- * orders).  Harvest once more after the guest was paused: what that tells is
- * the last of it.
+ * orders).  Once the guest is paused a peek tells the last of it: nobody writes,
+ * so nothing has to be protected again, and there is no other CPU's TLB to flush.
  *
  * Three kinds, one file each:
  *
@@ -61,7 +61,8 @@ struct zc_tracker_ops {
     bool (*start)(struct zc_tracker *tracker, GError **error);
     int64_t (*harvest)(struct zc_tracker *tracker, const struct zc_range *range,
                        struct zc_bitmap *dirty);
-    int (*walk)(struct zc_tracker *tracker, const struct zc_range *range); /* NULL: it cannot */
+    int (*peek)(struct zc_tracker *tracker, const struct zc_range *range,
+                struct zc_bitmap *dirty); /* @dirty may be NULL */
     void (*stop)(struct zc_tracker *tracker);
     void (*free)(struct zc_tracker *tracker);
 };
@@ -115,11 +116,13 @@ int64_t zc_tracker_harvest(struct zc_tracker *tracker, const struct zc_range *ra
                            struct zc_bitmap *dirty);
 
 /*
- * Goes over @range as a harvest does, and tells and protects nothing: for how long the last harvest
- * will take, whose guest is stopped.  A harvest beside a guest that writes much takes up to ten times
- * that.  0 or -errno, as zc_tracker_harvest; -EOPNOTSUPP: this kind cannot.  No allocation.
+ * Tells the same as zc_tracker_harvest, and leaves it to the next one: of a guest that is stopped,
+ * which if it runs again has lost nothing.  @dirty NULL: only for how long that will take; a harvest
+ * beside a guest that writes much takes up to ten times as long.  0 or -errno.  Not counted in the
+ * statistics.
  */
-int zc_tracker_walk(struct zc_tracker *tracker, const struct zc_range *range);
+int zc_tracker_peek(struct zc_tracker *tracker, const struct zc_range *range,
+                    struct zc_bitmap *dirty);
 
 /* Takes the protection off and lets writers that wait go on.  Idempotent. */
 void zc_tracker_stop(struct zc_tracker *tracker);

@@ -154,3 +154,14 @@ uint64_t zc_bitmap_take_range_atomic(struct zc_bitmap *from, uint64_t first, uin
     }
     return count;
 }
+
+void zc_bitmap_copy_range_atomic(const struct zc_bitmap *from, uint64_t first, uint64_t n_pages,
+                                 struct zc_bitmap *into)
+{
+    uint64_t end = first + n_pages;
+
+    for (uint64_t word = first / 64; word * 64 < end; word++) {
+        into->words[word] |=
+            __atomic_load_n(&from->words[word], __ATOMIC_ACQUIRE) & word_mask(word, first, end);
+    }
+}

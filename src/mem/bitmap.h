@@ -72,4 +72,8 @@ void zc_bitmap_set_page_atomic(struct zc_bitmap *bitmap, uint64_t page);
 uint64_t zc_bitmap_take_range_atomic(struct zc_bitmap *from, uint64_t first, uint64_t n_pages,
                                      struct zc_bitmap *into);
 
+/* Likewise, but the bits stay set, and are not counted. */
+void zc_bitmap_copy_range_atomic(const struct zc_bitmap *from, uint64_t first, uint64_t n_pages,
+                                 struct zc_bitmap *into);
+
 #endif

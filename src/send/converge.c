@@ -28,6 +28,7 @@
 #include <glib.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/size.h"
 #include "send/converge.h"
 
@@ -87,6 +88,9 @@ static int64_t estimate(const struct zc_converge *converge)
     if (converge->dirty.bytes && converge->alone_ns <= 0) {
         return INT64_MAX;
     }
+    zc_debug("estimate: %.3f ms to send, %.3f ms to harvest, %.3f ms to switch",
+             send_ns / ZC_NS_PER_MS, (double)costs->harvest_ns / ZC_NS_PER_MS,
+             (double)(costs->trip_ns + costs->switch_ns) / ZC_NS_PER_MS);
     double all_ns =
         send_ns + (double)costs->trip_ns + (double)costs->harvest_ns + (double)costs->switch_ns;
     return all_ns < (double)(INT64_MAX / 2) ? (int64_t)all_ns : INT64_MAX;

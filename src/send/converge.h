@@ -45,7 +45,7 @@ struct zc_converge_options {
 /* What takes so long however many pages are dirty. */
 struct zc_converge_costs {
     int64_t trip_ns;    /* an iteration of no page: it is in what every other one takes */
-    int64_t harvest_ns; /* a harvest that finds nothing */
+    int64_t harvest_ns; /* the last harvest, of a guest that is stopped */
     int64_t switch_ns;  /* what only a switchover does: stop, save, load, commit */
     /* and what takes as long as so many bytes more */
     uint32_t run_bytes;
@@ -98,7 +98,7 @@ void zc_converge_sent(struct zc_converge *converge, const struct zc_converge_wor
 void zc_converge_harvested(struct zc_converge *converge, const struct zc_converge_work *dirty,
                            int64_t since_ns, int64_t took_ns);
 
-/* A harvest that finds nothing would have taken @took_ns now. */
+/* A peek at a stopped guest (guest/track.h) would have taken @took_ns now. */
 void zc_converge_walked(struct zc_converge *converge, int64_t took_ns);
 
 /* What to do with what was harvested.  May raise throttle_percent. */

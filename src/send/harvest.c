@@ -22,8 +22,14 @@ void zc_harvest_clear(struct zc_harvest *harvest)
     g_clear_pointer(&harvest->blocks, g_free);
 }
 
-/* All ranges of all blocks; @takes what is dirty, or only walks over it. */
-static int visit(struct zc_harvest *harvest, struct zc_tracker *tracker, bool takes)
+enum what {
+    TAKE,
+    PEEK,
+    WALK,
+};
+
+/* Asks the tracker about all of RAM. */
+static int visit(struct zc_harvest *harvest, struct zc_tracker *tracker, enum what what)
 {
     for (uint32_t block = 0; block < harvest->ram->n_blocks; block++) {
         struct zc_bitmap *dirty = &harvest->blocks[block];
@@ -33,8 +39,9 @@ static int visit(struct zc_harvest *harvest, struct zc_tracker *tracker, bool ta
                 .first_page = page,
                 .n_pages = (uint32_t)MIN(dirty->n_pages - page, (uint64_t)RANGE_PAGES_MAX),
             };
-            int64_t ret = takes ? zc_tracker_harvest(tracker, &range, dirty)
-                                : zc_tracker_walk(tracker, &range);
+            int64_t ret = what == TAKE
+                              ? zc_tracker_harvest(tracker, &range, dirty)
+                              : zc_tracker_peek(tracker, &range, what == PEEK ? dirty : NULL);
             if (ret < 0) {
                 return (int)ret;
             }
@@ -43,10 +50,10 @@ static int visit(struct zc_harvest *harvest, struct zc_tracker *tracker, bool ta
     return 0;
 }
 
-int zc_harvest_take(struct zc_harvest *harvest, struct zc_tracker *tracker)
+static int add(struct zc_harvest *harvest, struct zc_tracker *tracker, enum what what)
 {
     uint64_t n_pages = 0;
-    int ret = visit(harvest, tracker, true);
+    int ret = visit(harvest, tracker, what);
 
     if (ret < 0) {
         return ret;
@@ -58,9 +65,19 @@ int zc_harvest_take(struct zc_harvest *harvest, struct zc_tracker *tracker)
     return 0;
 }
 
+int zc_harvest_take(struct zc_harvest *harvest, struct zc_tracker *tracker)
+{
+    return add(harvest, tracker, TAKE);
+}
+
+int zc_harvest_peek(struct zc_harvest *harvest, struct zc_tracker *tracker)
+{
+    return add(harvest, tracker, PEEK);
+}
+
 int zc_harvest_walk(struct zc_harvest *harvest, struct zc_tracker *tracker)
 {
-    return visit(harvest, tracker, false);
+    return visit(harvest, tracker, WALK);
 }
 
 void zc_harvest_fill(struct zc_harvest *harvest)
@@ -69,6 +86,12 @@ void zc_harvest_fill(struct zc_harvest *harvest)
         struct zc_bitmap *dirty = &harvest->blocks[block];
         harvest->n_pages += zc_bitmap_set_range(dirty, 0, dirty->n_pages);
     }
+}
+
+void zc_harvest_give_back(struct zc_harvest *harvest, const struct zc_range *range)
+{
+    harvest->n_pages += zc_bitmap_set_range(&harvest->blocks[range->block], range->first_page,
+                                            range->n_pages);
 }
 
 void zc_harvest_count(const struct zc_harvest *harvest, uint64_t *runs_out, uint64_t *tables_out)

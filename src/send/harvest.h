@@ -6,7 +6,8 @@
  *
  * Take clears what the tracker knows before any of these pages is read, so a
  * page that is written later is told again (the first of the four orders).
- * What was taken and not given yet stays, so that several takes add up.
+ * What was taken and not given yet stays, so that several takes add up.  Of a
+ * guest that is stopped a peek tells the same, for less.
  *
  * One thread.
  */
@@ -30,7 +31,10 @@ void zc_harvest_clear(struct zc_harvest *harvest);
 /* Adds what @tracker tells.  Returns 0, or -errno of zc_tracker_harvest. */
 int zc_harvest_take(struct zc_harvest *harvest, struct zc_tracker *tracker);
 
-/* Goes over all RAM and takes nothing.  Returns 0, or -errno of zc_tracker_walk. */
+/* Likewise, of a guest that is stopped: @tracker keeps it (guest/track.h). */
+int zc_harvest_peek(struct zc_harvest *harvest, struct zc_tracker *tracker);
+
+/* A peek that tells nothing: for how long one takes. */
 int zc_harvest_walk(struct zc_harvest *harvest, struct zc_tracker *tracker);
 
 /* All pages, as if they had been told: where what was given must be known by the bitmap. */
@@ -41,5 +45,8 @@ void zc_harvest_count(const struct zc_harvest *harvest, uint64_t *runs_out, uint
 
 /* Gives every run to @fn, its bits cleared before.  False when @fn stopped it. */
 bool zc_harvest_give(struct zc_harvest *harvest, zc_iterate_fn fn, void *data);
+
+/* What @fn was given and did not use.  It may be called from there. */
+void zc_harvest_give_back(struct zc_harvest *harvest, const struct zc_range *range);
 
 #endif

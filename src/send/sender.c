@@ -4,9 +4,12 @@
  * "idle" (items nobody uses) and "queue" (items to do), so nothing is
  * allocated while pages move.  An item collects ranges of one block, up to
  * ITEM_PAGES_MAX pages: large enough that the two hand-overs cost nothing
- * beside the copy and that scattered pages fill their packets, small enough
- * that the channels end together.  A caller that ran out of idle items sleeps
- * until most of them are back, and the channels work on the others meanwhile.
+ * beside the copy and that scattered pages fill their packets.  Towards the end
+ * of what the caller said to expect items get smaller, so that the channels end
+ * together: the last few hundred pages, for which a guest stands still, would else
+ * be one item for one channel more than for the next.  A caller that ran out of
+ * idle items sleeps until most of them are back, and the channels work on the
+ * others meanwhile.
  *
  * Whoever is free takes the next item, and a channel is free when its socket has
  * room.  Where the pages do not pass through it the lists of them do, which are so
@@ -29,6 +32,8 @@
 
 #define ITEM_PAGES_MAX 1024u /* 4 MiB */
 #define ITEM_RANGES_MAX 128u /* of dirty pages here and there */
+#define ITEM_PAGES_MIN 32u   /* 128 KiB: a packet for less costs as much as its pages */
+#define PORTIONS 2u          /* of what is left for each channel, an item is one */
 #define ITEMS_PER_CHANNEL 8u
 #define QUEUE_POLL_MS 100 /* a set cause is noticed so late at most by who waits for the queue */
 
@@ -71,6 +76,8 @@ struct zc_sender {
     struct zc_mailbox *queue;
     /* the caller's thread only */
     struct item *pending; /* collects ranges until it is full, or the iteration ends */
+    uint32_t pending_max; /* pages that fill it */
+    uint64_t n_left;      /* pages still to be put; UINT64_MAX: nobody said */
     /* under sync_lock */
     GMutex sync_lock;
     GCond sync_cond;
@@ -303,12 +310,24 @@ static bool flush_pending(struct zc_sender *sender)
     return !item || put_item(sender, item);
 }
 
+void zc_sender_expect(struct zc_sender *sender, uint64_t n_pages)
+{
+    sender->n_left = n_pages;
+}
+
+/* What the next item takes: less and less of what is left, so that the channels end together. */
+static uint32_t portion(const struct zc_sender *sender)
+{
+    return (uint32_t)CLAMP(sender->n_left / (PORTIONS * sender->options.n_channels),
+                           (uint64_t)ITEM_PAGES_MIN, (uint64_t)ITEM_PAGES_MAX);
+}
+
 /* The item that takes the next pages of @block, with room in it.  NULL: see cause. */
 static struct item *get_pending(struct zc_sender *sender, uint32_t block)
 {
     struct item *item = sender->pending;
 
-    if (item && (item->n_pages == ITEM_PAGES_MAX || item->n_ranges == ITEM_RANGES_MAX ||
+    if (item && (item->n_pages == sender->pending_max || item->n_ranges == ITEM_RANGES_MAX ||
                  item->ranges[0].block != block)) {
         if (!flush_pending(sender)) {
             return NULL;
@@ -322,6 +341,7 @@ static struct item *get_pending(struct zc_sender *sender, uint32_t block)
         item->n_pages = 0;
         item->n_ranges = 0;
         sender->pending = item;
+        sender->pending_max = portion(sender);
     }
     return sender->pending;
 }
@@ -336,9 +356,12 @@ bool zc_sender_put(struct zc_sender *sender, const struct zc_range *range)
         if (!item) {
             return false;
         }
-        part.n_pages = (uint32_t)MIN(left, ITEM_PAGES_MAX - item->n_pages);
+        part.n_pages = (uint32_t)MIN(left, sender->pending_max - item->n_pages);
         item->ranges[item->n_ranges++] = part;
         item->n_pages += part.n_pages;
+        if (sender->n_left != UINT64_MAX) {
+            sender->n_left -= MIN(sender->n_left, part.n_pages);
+        }
         part.first_page += part.n_pages;
         left -= part.n_pages;
     }
@@ -421,6 +444,7 @@ struct zc_sender *zc_sender_start(const struct zc_sender_options *options, GErro
     bool ok = true;
 
     sender->options = *options;
+    sender->n_left = UINT64_MAX;
     sender->n_items = options->n_channels * ITEMS_PER_CHANNEL;
     sender->workers = g_new0(struct worker, options->n_channels);
     sender->items = g_new0(struct item, sender->n_items);

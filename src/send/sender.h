@@ -59,6 +59,12 @@ struct zc_sender;
 struct zc_sender *zc_sender_start(const struct zc_sender_options *options, GError **error);
 
 /*
+ * Says that about @n_pages are to be put, all counted, so that the last of them are shared out evenly
+ * among the channels.  Optional; holds for what is put after it.
+ */
+void zc_sender_expect(struct zc_sender *sender, uint64_t n_pages);
+
+/*
  * Hands over any number of pages of one block; they may wait for company until zc_sender_sync.
  * Waits for room in the queue.  False: see cause.
  */

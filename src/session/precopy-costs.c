@@ -66,23 +66,32 @@ static int64_t send_one(struct zc_precopy *precopy)
     return end_ns;
 }
 
-/*
- * A harvest that finds nothing, or of a tracker that can do no less one that finds what was written
- * since the last: it is sent with all the rest.  When it ended; 0: reported.
- */
-static int64_t harvest_nothing(struct zc_precopy *precopy)
+/* The last harvest, without the pages.  When it ended; a failure shows in the harvests that count. */
+static int64_t walk(struct zc_precopy *precopy)
 {
-    if (!precopy->tracker || zc_harvest_walk(&precopy->harvest, precopy->tracker) == 0) {
-        return zc_clock_now_ns();
+    if (precopy->tracker) {
+        zc_harvest_walk(&precopy->harvest, precopy->tracker);
     }
-    precopy->harvested_ns = zc_clock_now_ns();
-    return zc_precopy_harvest(precopy) ? zc_clock_now_ns() : 0;
+    return zc_clock_now_ns();
 }
 
-/* How long @what takes when the guest does not disturb it: the shortest.  0: reported. */
+static int compare_ns(const void *a, const void *b)
+{
+    int64_t first = *(const int64_t *)a, second = *(const int64_t *)b;
+
+    return first < second ? -1 : first > second;
+}
+
+static int64_t median(int64_t *took_ns)
+{
+    qsort(took_ns, TRIES, sizeof(took_ns[0]), compare_ns);
+    return MAX(took_ns[TRIES / 2], 1);
+}
+
+/* How long @what takes, as a rule.  0: reported. */
 static int64_t measure(struct zc_precopy *precopy, int64_t (*what)(struct zc_precopy *precopy))
 {
-    int64_t shortest_ns = INT64_MAX;
+    int64_t took_ns[TRIES];
 
     for (unsigned int i = 0; i < TRIES; i++) {
         int64_t begin_ns = zc_clock_now_ns();
@@ -90,9 +99,23 @@ static int64_t measure(struct zc_precopy *precopy, int64_t (*what)(struct zc_pre
         if (!end_ns) {
             return 0;
         }
-        shortest_ns = MIN(shortest_ns, MAX(end_ns - begin_ns, 1));
+        took_ns[i] = end_ns - begin_ns;
     }
-    return shortest_ns;
+    return median(took_ns);
+}
+
+/* How long the guest's own part of a switchover takes.  The first time tells: there it is one, too. */
+static int64_t measure_guest(struct zc_precopy *precopy)
+{
+    struct zc_source *source = precopy->source;
+    GError *error = NULL;
+    int64_t took_ns;
+
+    if (!source->live->rehearse(source, &took_ns, &error)) {
+        zc_outgoing_fail(precopy->out, error);
+        return 0;
+    }
+    return took_ns;
 }
 
 bool zc_precopy_init_converge(struct zc_precopy *precopy)
@@ -109,20 +132,15 @@ bool zc_precopy_init_converge(struct zc_precopy *precopy)
         .run_bytes = RUN_BYTES,
         .table_bytes = TABLE_BYTES,
     };
-    GError *error = NULL;
-    int64_t guest_ns;
 
     precopy->harvested_ns = zc_clock_now_ns();
-    if (!precopy->source->live->rehearse(precopy->source, &guest_ns, &error)) {
-        zc_outgoing_fail(out, error);
-        return false;
-    }
-    costs.trip_ns = measure(precopy, send_one);
+    int64_t guest_ns = measure_guest(precopy);
+    costs.trip_ns = guest_ns ? measure(precopy, send_one) : 0;
     int64_t commit_ns = costs.trip_ns ? measure(precopy, zc_precopy_round_trip) : 0;
-    costs.harvest_ns = commit_ns ? measure(precopy, harvest_nothing) * COLD_PERCENT / 100 : 0;
-    if (!costs.harvest_ns) {
+    if (!commit_ns) {
         return false;
     }
+    costs.harvest_ns = measure(precopy, walk) * COLD_PERCENT / 100;
     costs.switch_ns = guest_ns + commit_ns + measure_verify(precopy);
     zc_debug("costs: trip %.3f ms, harvest %.3f ms, state of the guest %.3f ms, commit %.3f ms",
              (double)costs.trip_ns / ZC_NS_PER_MS, (double)costs.harvest_ns / ZC_NS_PER_MS,
@@ -131,24 +149,7 @@ bool zc_precopy_init_converge(struct zc_precopy *precopy)
     return true;
 }
 
-static int compare_ns(const void *a, const void *b)
-{
-    int64_t first = *(const int64_t *)a, second = *(const int64_t *)b;
-
-    return first < second ? -1 : first > second;
-}
-
 void zc_precopy_walk(struct zc_precopy *precopy)
 {
-    int64_t took_ns[TRIES];
-
-    for (unsigned int i = 0; i < TRIES; i++) {
-        int64_t begin_ns = zc_clock_now_ns();
-        if (zc_harvest_walk(&precopy->harvest, precopy->tracker) != 0) {
-            return;
-        }
-        took_ns[i] = zc_clock_now_ns() - begin_ns;
-    }
-    qsort(took_ns, TRIES, sizeof(took_ns[0]), compare_ns);
-    zc_converge_walked(&precopy->converge, took_ns[TRIES / 2]);
+    zc_converge_walked(&precopy->converge, measure(precopy, walk));
 }

@@ -96,9 +96,8 @@ static bool put_range(const struct zc_range *range, void *data)
         left -= part.n_pages;
     }
     if (left) {
-        /* It was taken out of the harvest: it must not be forgotten. */
         part.n_pages = (uint32_t)left;
-        zc_unplaced_put(&precopy->unplaced, &part);
+        zc_harvest_give_back(&precopy->harvest, &part);
     }
     return ok;
 }
@@ -114,6 +113,8 @@ bool zc_precopy_put_pages(struct zc_precopy *precopy, bool all)
     bool paused = precopy->out->live.guest == ZCMIG_GUEST_PAUSED;
     zc_iterate_fn put = paused ? put_range_of_paused : put_range;
 
+    zc_sender_expect(precopy->out->sender,
+                     all ? zc_ram_pages(&precopy->source->ram) : precopy->harvest.n_pages);
     return all ? zc_iterate_all(precopy->source, RANGE_PAGES, put, precopy)
                : zc_harvest_give(&precopy->harvest, put, precopy);
 }

@@ -165,7 +165,9 @@ static bool send_iteration(struct zc_precopy *precopy, bool all)
 bool zc_precopy_harvest(struct zc_precopy *precopy)
 {
     GError *error = NULL;
-    int ret = zc_harvest_take(&precopy->harvest, precopy->tracker);
+    bool paused = precopy->out->live.guest == ZCMIG_GUEST_PAUSED;
+    int ret = paused ? zc_harvest_peek(&precopy->harvest, precopy->tracker)
+                     : zc_harvest_take(&precopy->harvest, precopy->tracker);
 
     if (ret < 0) {
         zc_error_errno(&error, ZCMIG_ERROR_SOURCE, ret,
@@ -241,9 +243,6 @@ static bool iterate(struct zc_precopy *precopy)
                                          : !send_iteration(precopy, all)) {
             return false;
         }
-        if (precopy->converge.iterations == 1) {
-            zc_precopy_walk(precopy);
-        }
         all = false;
         if (!look(precopy)) {
             return false;
@@ -256,6 +255,9 @@ static bool iterate(struct zc_precopy *precopy)
                                                 precopy->converge.throttle_percent);
         }
         publish_end(precopy);
+        if (precopy->converge.iterations == 1 && decision == ZC_CONVERGE_ITERATE) {
+            zc_precopy_walk(precopy);
+        }
     } while (decision == ZC_CONVERGE_ITERATE || decision == ZC_CONVERGE_WAIT);
     if (decision == ZC_CONVERGE_GIVE_UP) {
         return zc_precopy_give_up(precopy, precopy->converge.timed_out ? "the time is over"

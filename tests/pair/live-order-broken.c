@@ -53,20 +53,42 @@ int64_t __real_zc_tracker_harvest(struct zc_tracker *tracker, const struct zc_ra
                                   struct zc_bitmap *dirty);
 int64_t __wrap_zc_tracker_harvest(struct zc_tracker *tracker, const struct zc_range *range,
                                   struct zc_bitmap *dirty);
+int __real_zc_tracker_peek(struct zc_tracker *tracker, const struct zc_range *range,
+                           struct zc_bitmap *dirty);
+int __wrap_zc_tracker_peek(struct zc_tracker *tracker, const struct zc_range *range,
+                           struct zc_bitmap *dirty);
+
+/* The last page in @dirty. */
+static void lose_one(struct zc_bitmap *dirty)
+{
+    uint64_t page = dirty->n_pages;
+
+    while (page > 0 && !zc_bitmap_test(dirty, page - 1)) {
+        page--;
+    }
+    if (page > 0 && atomic_load(&lose_dirty_bits)) {
+        zc_bitmap_clear_range(dirty, page - 1, 1);
+    }
+}
 
 int64_t __wrap_zc_tracker_harvest(struct zc_tracker *tracker, const struct zc_range *range,
                                   struct zc_bitmap *dirty)
 {
     int64_t n = __real_zc_tracker_harvest(tracker, range, dirty);
-    uint64_t page = dirty->n_pages;
 
-    if (n > 0 && atomic_load(&lose_dirty_bits)) {
-        while (!zc_bitmap_test(dirty, --page)) {
-        }
-        zc_bitmap_clear_range(dirty, page, 1);
-        n--;
-    }
+    lose_one(dirty);
     return n;
+}
+
+int __wrap_zc_tracker_peek(struct zc_tracker *tracker, const struct zc_range *range,
+                           struct zc_bitmap *dirty)
+{
+    int ret = __real_zc_tracker_peek(tracker, range, dirty);
+
+    if (dirty) {
+        lose_one(dirty);
+    }
+    return ret;
 }
 
 static void move_with_tracker(enum zcmig_verify verify, bool broken)

@@ -15,7 +15,7 @@ tests_pair_live_stranger_reconnects_LDADD = $(ZC_TEST_PAIR_LIBS)
 tests_pair_live_order_broken_CPPFLAGS = $(ZC_TEST_CPPFLAGS)
 tests_pair_live_order_broken_LDADD = $(ZC_TEST_PAIR_LIBS)
 # Functions of the test go around these.
-tests_pair_live_order_broken_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=zc_tracker_harvest \
+tests_pair_live_order_broken_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=zc_tracker_harvest,--wrap=zc_tracker_peek \
 	-Wl,--wrap=zc_channel_drain -Wl,--wrap=zc_barrier_arrive -Wl,--wrap=zc_barrier_wait
 tests_pair_live_does_not_converge_CPPFLAGS = $(ZC_TEST_CPPFLAGS)
 tests_pair_live_does_not_converge_LDADD = $(ZC_TEST_PAIR_LIBS)

@@ -4,6 +4,7 @@
  */
 #include "config.h"
 
+#include <poll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -117,6 +118,41 @@ START_TEST(a_destination_that_is_busy_on_one_channel_gets_the_pages_on_the_other
 }
 END_TEST
 
+#define LAST_PAGES 256u
+
+/* The pages of the next list that either peer gets. */
+static uint32_t next_list(void)
+{
+    struct pollfd ready[CHANNELS] = { { .fd = peers[0], .events = POLLIN },
+                                      { .fd = peers[1], .events = POLLIN } };
+    uint8_t header[ZC_MULTIFD_HEADER_BYTES];
+    struct zc_multifd_packet packet;
+
+    ck_assert_int_gt(poll(ready, CHANNELS, -1), 0);
+    int fd = ready[0].revents ? peers[0] : peers[1];
+    ck_assert_int_eq(recv(fd, header, sizeof(header), MSG_WAITALL), sizeof(header));
+    ck_assert(zc_multifd_packet_decode_pull(header, &packet, NULL));
+    return packet.n_normal;
+}
+
+START_TEST(the_last_pages_are_shared_out_in_smaller_and_smaller_portions)
+{
+    const struct zc_range last = { .n_pages = LAST_PAGES };
+    uint32_t n_taken = 0, n_lists = 0;
+
+    zc_sender_expect(sender, LAST_PAGES);
+    ck_assert(zc_sender_put(sender, &last));
+    /* The rest of them waits for company. */
+    while (n_taken < LAST_PAGES * 3 / 4) {
+        uint32_t n = next_list();
+        ck_assert_uint_le(n, LAST_PAGES / (2 * CHANNELS));
+        n_taken += n;
+        n_lists++;
+    }
+    ck_assert_uint_ge(n_lists, 2 * CHANNELS);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("send-sender");
@@ -124,6 +160,7 @@ int main(void)
 
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, a_destination_that_is_busy_on_one_channel_gets_the_pages_on_the_other);
+    tcase_add_test(tcase, the_last_pages_are_shared_out_in_smaller_and_smaller_portions);
     suite_add_tcase(suite, tcase);
     return zc_unit_main(suite);
 }
