@@ -32,7 +32,7 @@
 
 #define ITEM_PAGES_MAX 1024u /* 4 MiB */
 #define ITEM_RANGES_MAX 128u /* of dirty pages here and there */
-#define ITEM_PAGES_MIN 32u   /* 128 KiB: a packet for less costs as much as its pages */
+#define ITEM_PAGES_MIN 32u   /* 128 KiB, of which the packet's header is a hundredth */
 #define PORTIONS 2u          /* of what is left for each channel, an item is one */
 #define ITEMS_PER_CHANNEL 8u
 #define QUEUE_POLL_MS 100 /* a set cause is noticed so late at most by who waits for the queue */
@@ -77,7 +77,7 @@ struct zc_sender {
     /* the caller's thread only */
     struct item *pending; /* collects ranges until it is full, or the iteration ends */
     uint32_t pending_max; /* pages that fill it */
-    uint64_t n_left;      /* pages still to be put; UINT64_MAX: nobody said */
+    uint64_t n_left;      /* pages still to be put; from UINT64_MAX on: nobody said */
     /* under sync_lock */
     GMutex sync_lock;
     GCond sync_cond;
@@ -359,9 +359,7 @@ bool zc_sender_put(struct zc_sender *sender, const struct zc_range *range)
         part.n_pages = (uint32_t)MIN(left, sender->pending_max - item->n_pages);
         item->ranges[item->n_ranges++] = part;
         item->n_pages += part.n_pages;
-        if (sender->n_left != UINT64_MAX) {
-            sender->n_left -= MIN(sender->n_left, part.n_pages);
-        }
+        sender->n_left -= MIN(sender->n_left, part.n_pages);
         part.first_page += part.n_pages;
         left -= part.n_pages;
     }
