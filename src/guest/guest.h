@@ -60,7 +60,11 @@ struct zc_live_ops {
     /* A started tracker of the source's RAM. */
     struct zc_tracker *(*start_tracker)(struct zc_source *source, enum zc_tracker_kind kind,
                                         GError **error);
-    void (*stop_tracker)(struct zc_source *source, struct zc_tracker *tracker); /* and frees it */
+    /*
+     * Ends it and takes it.  @gone: the guest runs elsewhere and its RAM here will not be written
+     * again, so that the protection may stay on until the RAM is unmapped.
+     */
+    void (*stop_tracker)(struct zc_source *source, struct zc_tracker *tracker, bool gone);
     /* The execution state of the paused guest, as it crosses in the stream's device state. */
     GBytes *(*save_state)(struct zc_source *source, GError **error);
     /*

@@ -28,6 +28,7 @@ struct zc_synthetic {
     bool same_clock;   /* as where it came from */
     uint8_t *own_host; /* NULL: the RAM is the caller's */
     int memory_fd;
+    struct zc_tracker *last_tracker; /* of a guest that went: on until the RAM is unmapped */
     struct zc_crew crew;
     struct zc_writer writers[ZC_SYNTHETIC_WRITERS_MAX];
 };
@@ -146,10 +147,16 @@ static struct zc_tracker *live_start_tracker(struct zc_source *source, enum zc_t
     return tracker;
 }
 
-static void live_stop_tracker(struct zc_source *source, struct zc_tracker *tracker)
+static void live_stop_tracker(struct zc_source *source, struct zc_tracker *tracker, bool gone)
 {
-    zc_tracker_free(tracker);
-    atomic_store(&from_source(source)->crew.tracked, false);
+    struct zc_synthetic *guest = from_source(source);
+
+    if (gone && guest->own_host) {
+        guest->last_tracker = tracker;
+    } else {
+        zc_tracker_free(tracker);
+    }
+    atomic_store(&guest->crew.tracked, false);
 }
 
 static GBytes *live_save_state(struct zc_source *source, GError **error)
@@ -328,6 +335,7 @@ void zc_synthetic_free(struct zc_synthetic *guest)
     if (guest->own_host) {
         munmap(guest->own_host, guest->options.size_bytes);
     }
+    zc_tracker_free_unmapped(guest->last_tracker);
     if (guest->memory_fd >= 0) {
         close(guest->memory_fd);
     }

@@ -82,9 +82,10 @@ static bool bitmap_start(struct zc_tracker *tracker, GError **error)
     return true;
 }
 
+/* The log is the caller's, and goes on as it likes. */
 static void bitmap_stop(struct zc_tracker *tracker)
 {
-    (void)tracker; /* the log is the caller's, and goes on as it likes */
+    (void)tracker;
 }
 
 static void bitmap_free(struct zc_tracker *tracker)
@@ -98,5 +99,6 @@ static const struct zc_tracker_ops bitmap_ops = {
     .harvest = bitmap_harvest,
     .peek = bitmap_peek,
     .stop = bitmap_stop,
+    .forget = bitmap_stop,
     .free = bitmap_free,
 };

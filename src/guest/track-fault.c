@@ -203,6 +203,15 @@ static void fault_stop(struct zc_tracker *tracker)
     free_marks(fault);
 }
 
+static void fault_forget(struct zc_tracker *tracker)
+{
+    struct track_fault *fault = (struct track_fault *)tracker;
+
+    g_mutex_lock(&fault->lock);
+    zc_uffd_forget(&fault->uffd);
+    g_mutex_unlock(&fault->lock);
+}
+
 /* Takes and protects up to RUNS_AT_ONCE runs from *@at on, which moves.  Under lock. */
 static int64_t take_runs(struct track_fault *fault, uint32_t block, uint64_t *at, uint64_t end,
                          struct zc_bitmap *dirty)
@@ -277,5 +286,6 @@ static const struct zc_tracker_ops fault_ops = {
     .harvest = fault_harvest,
     .peek = fault_peek,
     .stop = fault_stop,
+    .forget = fault_forget,
     .free = fault_free,
 };

@@ -106,21 +106,6 @@ struct zc_tracker *zc_track_scan_new(GError **error)
     return &scan->base;
 }
 
-static bool scan_start(struct zc_tracker *tracker, GError **error)
-{
-    struct track_scan *scan = (struct track_scan *)tracker;
-
-    return zc_uffd_register(&scan->uffd, tracker->ram, error) &&
-           zc_uffd_protect_all(&scan->uffd, tracker->ram, error);
-}
-
-static void scan_stop(struct zc_tracker *tracker)
-{
-    struct track_scan *scan = (struct track_scan *)tracker;
-
-    zc_uffd_stop(&scan->uffd, tracker->ram);
-}
-
 static uint64_t take_regions(const struct track_scan *scan, int n_regions,
                              const struct zc_block *block, struct zc_bitmap *dirty)
 {
@@ -192,6 +177,57 @@ static int64_t scan_range(struct zc_tracker *tracker, const struct zc_range *ask
     return n_pages;
 }
 
+/*
+ * A walk that asks for no category and fills no list protects every page, also those that are not
+ * there yet.  With pages of 4 KiB it takes half of the time of UFFDIO_WRITEPROTECT (6.18).
+ */
+static int protect_block(const struct track_scan *scan, uint32_t index)
+{
+    const struct zc_block *block = &scan->base.ram->blocks[index];
+    struct pm_scan_arg arg = {
+        .size = sizeof(arg),
+        .flags = PM_SCAN_WP_MATCHING | PM_SCAN_CHECK_WPASYNC,
+        .start = (uintptr_t)block->host,
+        .end = (uintptr_t)block->host + block->used_bytes,
+    };
+    int rc = 0;
+
+    while (rc >= 0 && arg.start < arg.end) {
+        rc = scan_on(scan, &arg);
+    }
+    return MIN(rc, 0);
+}
+
+static bool scan_start(struct zc_tracker *tracker, GError **error)
+{
+    struct track_scan *scan = (struct track_scan *)tracker;
+
+    if (!zc_uffd_register(&scan->uffd, tracker->ram, error)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < tracker->ram->n_blocks; i++) {
+        int rc = protect_block(scan, i);
+        if (rc < 0) {
+            return zc_uffd_refuse(&scan->uffd, &tracker->ram->blocks[i], -rc, error);
+        }
+    }
+    return true;
+}
+
+static void scan_stop(struct zc_tracker *tracker)
+{
+    struct track_scan *scan = (struct track_scan *)tracker;
+
+    zc_uffd_stop(&scan->uffd, tracker->ram);
+}
+
+static void scan_forget(struct zc_tracker *tracker)
+{
+    struct track_scan *scan = (struct track_scan *)tracker;
+
+    zc_uffd_forget(&scan->uffd);
+}
+
 static int64_t scan_harvest(struct zc_tracker *tracker, const struct zc_range *range,
                             struct zc_bitmap *dirty)
 {
@@ -210,5 +246,6 @@ static const struct zc_tracker_ops scan_ops = {
     .harvest = scan_harvest,
     .peek = scan_peek,
     .stop = scan_stop,
+    .forget = scan_forget,
     .free = scan_free,
 };

@@ -153,8 +153,8 @@ static bool is_shared_memory(const char *path)
            g_str_has_prefix(path, "/dev/zero") || g_str_has_prefix(path, "/SYSV");
 }
 
-static bool refuse(const struct zc_uffd *uffd, const struct zc_block *block, int saved_errno,
-                   GError **error)
+bool zc_uffd_refuse(const struct zc_uffd *uffd, const struct zc_block *block, int saved_errno,
+                    GError **error)
 {
     struct mapping mapping = find_mapping(block->host);
 
@@ -221,7 +221,7 @@ static bool register_block(struct zc_uffd *uffd, const struct zc_block *block, u
         touch_anonymous(block);
     }
     if (ioctl(uffd->fd, UFFDIO_REGISTER, &arg) < 0) {
-        return refuse(uffd, block, errno, error);
+        return zc_uffd_refuse(uffd, block, errno, error);
     }
     uffd->n_registered = index + 1;
     uffd->granule_pages[index] = find_granule_pages(uffd, block);
@@ -247,7 +247,7 @@ bool zc_uffd_protect_all(const struct zc_uffd *uffd, const struct zc_ram *ram, G
         const struct zc_block *block = &ram->blocks[i];
         int ret = zc_uffd_protect(uffd, block->host, block->used_bytes, true);
         if (ret < 0) {
-            return refuse(uffd, block, -ret, error);
+            return zc_uffd_refuse(uffd, block, -ret, error);
         }
     }
     return true;
@@ -264,6 +264,11 @@ void zc_uffd_stop(struct zc_uffd *uffd, const struct zc_ram *ram)
         /* Unregistering wakes only those that wait for a missing page. */
         ioctl(uffd->fd, UFFDIO_WAKE, &range);
     }
+    uffd->n_registered = 0;
+}
+
+void zc_uffd_forget(struct zc_uffd *uffd)
+{
     uffd->n_registered = 0;
 }
 

@@ -44,8 +44,13 @@ void zc_uffd_close(struct zc_uffd *uffd);
 /* Registers every block, then protects every block: in between nothing faults yet. */
 bool zc_uffd_register(struct zc_uffd *uffd, const struct zc_ram *ram, GError **error);
 bool zc_uffd_protect_all(const struct zc_uffd *uffd, const struct zc_ram *ram, GError **error);
+/* Says in @error why @block cannot be protected, for which the kernel said @saved_errno; false. */
+bool zc_uffd_refuse(const struct zc_uffd *uffd, const struct zc_block *block, int saved_errno,
+                    GError **error);
 /* Undoes it; threads that wait for a fault go on. */
 void zc_uffd_stop(struct zc_uffd *uffd, const struct zc_ram *ram);
+/* Instead, once the memory has been unmapped: nothing is registered any more. */
+void zc_uffd_forget(struct zc_uffd *uffd);
 
 /* Protects, or takes the protection off and wakes.  0 or -errno. */
 int zc_uffd_protect(const struct zc_uffd *uffd, uint8_t *host, uint64_t bytes, bool protect);

@@ -73,6 +73,14 @@ void zc_tracker_free(struct zc_tracker *tracker)
     tracker->ops->free(tracker);
 }
 
+void zc_tracker_free_unmapped(struct zc_tracker *tracker)
+{
+    if (tracker && tracker->ram) {
+        tracker->ops->forget(tracker);
+    }
+    zc_tracker_free(tracker);
+}
+
 bool zc_tracker_start(struct zc_tracker *tracker, const struct zc_ram *ram, GError **error)
 {
     int64_t before_ns = zc_clock_now_ns();

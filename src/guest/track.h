@@ -64,6 +64,7 @@ struct zc_tracker_ops {
     int (*peek)(struct zc_tracker *tracker, const struct zc_range *range,
                 struct zc_bitmap *dirty); /* @dirty may be NULL */
     void (*stop)(struct zc_tracker *tracker);
+    void (*forget)(struct zc_tracker *tracker); /* what stop would undo in the RAM */
     void (*free)(struct zc_tracker *tracker);
 };
 
@@ -101,7 +102,8 @@ void zc_tracker_free(struct zc_tracker *tracker); /* stops; accepts NULL */
 /*
  * Protects all of @ram, which outlives the tracker and stays mapped: every write from its return
  * on is told.  What was written before is not.  ZCMIG_ERROR_UNSUPPORTED names the block whose kind
- * of memory cannot be tracked, and why.  Cost: 7 to 10 ms per GiB; the guest may run meanwhile.
+ * of memory cannot be tracked, and why.  The guest may run meanwhile.
+ * Cost: 7 ms per GiB by scan, 20 by fault, next to nothing where pages are huge.
  */
 bool zc_tracker_start(struct zc_tracker *tracker, const struct zc_ram *ram, GError **error);
 
@@ -124,8 +126,14 @@ int64_t zc_tracker_harvest(struct zc_tracker *tracker, const struct zc_range *ra
 int zc_tracker_peek(struct zc_tracker *tracker, const struct zc_range *range,
                     struct zc_bitmap *dirty);
 
-/* Takes the protection off and lets writers that wait go on.  Idempotent. */
+/* Takes the protection off and lets writers that wait go on: 20 ms per GiB.  Idempotent. */
 void zc_tracker_stop(struct zc_tracker *tracker);
+
+/*
+ * As zc_tracker_free, once the RAM has been unmapped and its protection with it: nothing at its
+ * addresses is touched, whatever is mapped there by now.  Accepts NULL.
+ */
+void zc_tracker_free_unmapped(struct zc_tracker *tracker);
 
 /* Any thread. */
 void zc_tracker_get_stats(struct zc_tracker *tracker, struct zc_tracker_stats *out);

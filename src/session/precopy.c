@@ -435,7 +435,7 @@ bool zc_precopy_run(struct zc_outgoing *out)
     zc_harvest_init(&precopy.harvest, &out->source->ram);
     bool moved = move(&precopy);
     if (precopy.tracker) {
-        precopy.source->live->stop_tracker(precopy.source, precopy.tracker);
+        precopy.source->live->stop_tracker(precopy.source, precopy.tracker, moved);
     }
     out->source->live->set_throttle(out->source, 0);
     if (!moved) {

@@ -318,7 +318,7 @@ static bool move_init(struct move *move, int index)
 static void move_clear(struct move *move)
 {
     if (move->tracker) {
-        move->source->live->stop_tracker(move->source, move->tracker);
+        move->source->live->stop_tracker(move->source, move->tracker, true);
     }
     move->source->ops->free(move->source);
     zc_bitmap_clear(&move->dirty);
@@ -397,7 +397,7 @@ START_TEST(a_failed_move_leaves_the_guest_running)
     if (move_init(&move, _i)) {
         copy_live(move.source, move.tracker, &move.copy, &move.dirty);
         move.source->live->resume(move.source);
-        move.source->live->stop_tracker(move.source, g_steal_pointer(&move.tracker));
+        move.source->live->stop_tracker(move.source, g_steal_pointer(&move.tracker), false);
         run_for(move.guest, 500);
         pause_guest(move.guest);
         ck_assert_uint_eq(wrong_pages(&move.source->ram, move.guest), 0);

@@ -452,6 +452,31 @@ START_TEST(memory_mapped_anew_is_an_error_and_no_silence)
 }
 END_TEST
 
+/*
+ * Its addresses may be somebody else's by then: here the next tracker's, which a kernel before 6.17
+ * lets any userfaultfd unregister.
+ */
+START_TEST(freed_after_its_memory_it_leaves_the_next_alone)
+{
+    struct rig rig;
+
+    if (rig_init(&rig, _i)) {
+        bool written[PAGES] = { [9] = true };
+        struct zc_tracker *before = rig.tracker;
+        ck_assert_ptr_eq(mmap(rig.memory, RAM_BYTES, PROT_READ | PROT_WRITE,
+                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0),
+                         rig.memory);
+        rig.tracker = new_tracker(&rig, NULL);
+        ck_assert(zc_tracker_start(rig.tracker, &rig.ram, NULL));
+        zc_tracker_free_unmapped(before);
+        write_page(&rig, 9);
+        ck_assert_int_eq(harvest_all(&rig), 1);
+        expect_dirty(&rig, written);
+    }
+    rig_clear(&rig);
+}
+END_TEST
+
 START_TEST(memory_that_cannot_be_tracked_says_why)
 {
     GError *error = NULL;
@@ -517,6 +542,7 @@ int main(void)
     tcase_add_loop_test(tcase, a_stopped_tracker_starts_again, 0, combinations);
     tcase_add_loop_test(tcase, stopping_lets_writers_go_on, 0, HOWS);
     tcase_add_loop_test(tcase, memory_mapped_anew_is_an_error_and_no_silence, 0, HOW_BITMAP);
+    tcase_add_loop_test(tcase, freed_after_its_memory_it_leaves_the_next_alone, 0, HOWS);
     tcase_add_test(tcase, memory_that_cannot_be_tracked_says_why);
     tcase_add_test(tcase, kinds_have_names_and_a_wrong_one_is_told);
     suite_add_tcase(suite, tcase);
