@@ -19,7 +19,9 @@
  * its word alone, unless next to nothing is dirty.  A harvest goes over RAM while
  * the guest writes, so what is written behind it, half of what the guest writes
  * meanwhile, comes on top of what it tells; what is written while the guest is
- * being stopped is nothing beside that.
+ * being stopped is nothing beside that.  A harvest protects again what it tells, the
+ * last one does not: a harvest is the most that the last one can take.  Where
+ * that decides, a walk that tells and protects nothing says how long it takes now.
  */
 #include "config.h"
 
@@ -42,6 +44,7 @@ void zc_converge_init(struct zc_converge *converge, const struct zc_converge_opt
         .options = *options,
         .start_ns = now_ns,
         .costs = *costs,
+        .harvest_ns = INT64_MAX,
         .estimate_ns = INT64_MAX,
         .best_ns = INT64_MAX,
         .best_at_ns = now_ns,
@@ -79,48 +82,66 @@ uint64_t zc_converge_bandwidth(const struct zc_converge *converge)
     return converge->byte_ns > 0 ? (uint64_t)((double)ZC_NS_PER_S / converge->byte_ns) : 0;
 }
 
+/* What the last harvest told, and what was written behind it. */
+static struct zc_converge_work work_left(const struct zc_converge *converge)
+{
+    const struct zc_converge_work *dirty = &converge->dirty;
+    double behind = converge->since_ns > 0
+                        ? MIN((double)converge->behind_ns / (double)converge->since_ns, 1)
+                        : 0;
+
+    return (struct zc_converge_work){
+        .bytes = dirty->bytes + (uint64_t)(behind * (double)dirty->bytes),
+        .runs = dirty->runs + (uint64_t)(behind * (double)dirty->runs),
+        .tables = dirty->tables,
+    };
+}
+
 static int64_t estimate(const struct zc_converge *converge)
 {
     const struct zc_converge_costs *costs = &converge->costs;
-    double send_ns =
-        converge->dirty.bytes ? load_of(converge, &converge->dirty) * converge->alone_ns : 0;
+    const struct zc_converge_work work = work_left(converge);
+    double send_ns = work.bytes ? load_of(converge, &work) * converge->alone_ns : 0;
 
-    if (converge->dirty.bytes && converge->alone_ns <= 0) {
+    if (work.bytes && converge->alone_ns <= 0) {
         return INT64_MAX;
     }
     zc_debug("estimate: %.3f ms to send, %.3f ms to harvest, %.3f ms to switch",
-             send_ns / ZC_NS_PER_MS, (double)costs->harvest_ns / ZC_NS_PER_MS,
+             send_ns / ZC_NS_PER_MS, (double)converge->harvest_ns / ZC_NS_PER_MS,
              (double)(costs->trip_ns + costs->switch_ns) / ZC_NS_PER_MS);
     double all_ns =
-        send_ns + (double)costs->trip_ns + (double)costs->harvest_ns + (double)costs->switch_ns;
+        send_ns + (double)costs->trip_ns + (double)converge->harvest_ns + (double)costs->switch_ns;
     return all_ns < (double)(INT64_MAX / 2) ? (int64_t)all_ns : INT64_MAX;
 }
 
 void zc_converge_harvested(struct zc_converge *converge, const struct zc_converge_work *dirty,
                            int64_t since_ns, int64_t took_ns)
 {
-    uint64_t dirty_bytes = dirty->bytes;
-    double behind = since_ns > 0 ? MIN((double)took_ns / 2 / (double)since_ns, 1) : 0;
-    bool grown = converge->iterations > 1 &&
-                 (double)dirty_bytes >= BETTER * (double)converge->last_dirty_bytes;
+    bool grown =
+        converge->iterations > 1 && (double)dirty->bytes >= BETTER * (double)converge->dirty.bytes;
 
-    converge->n_grown = grown && dirty_bytes ? converge->n_grown + 1 : 0;
-    converge->last_dirty_bytes = dirty_bytes;
-    converge->dirty = (struct zc_converge_work){
-        .bytes = dirty_bytes + (uint64_t)(behind * (double)dirty_bytes),
-        .runs = dirty->runs + (uint64_t)(behind * (double)dirty->runs),
-        .tables = dirty->tables,
-    };
+    converge->n_grown = grown && dirty->bytes ? converge->n_grown + 1 : 0;
+    converge->dirty = *dirty;
+    converge->since_ns = since_ns;
+    converge->behind_ns = took_ns / 2;
     converge->dirty_bytes_per_s =
-        since_ns > 0 ? (uint64_t)((double)dirty_bytes * (double)ZC_NS_PER_S / (double)since_ns) : 0;
-    /* The last one finds less than any before it, and nobody disturbs it. */
-    zc_converge_walked(converge, took_ns);
+        since_ns > 0 ? (uint64_t)((double)dirty->bytes * (double)ZC_NS_PER_S / (double)since_ns)
+                     : 0;
+    converge->harvest_ns = MIN(converge->harvest_ns, took_ns);
     converge->estimate_ns = estimate(converge);
+}
+
+bool zc_converge_wants_walk(const struct zc_converge *converge)
+{
+    return converge->estimate_ns < INT64_MAX &&
+           converge->estimate_ns - converge->harvest_ns <= converge->options.limit_ns;
 }
 
 void zc_converge_walked(struct zc_converge *converge, int64_t took_ns)
 {
-    converge->costs.harvest_ns = MIN(converge->costs.harvest_ns, took_ns);
+    converge->behind_ns += took_ns;
+    converge->harvest_ns = took_ns;
+    converge->estimate_ns = estimate(converge);
 }
 
 static void note_progress(struct zc_converge *converge, int64_t now_ns)
@@ -179,7 +200,7 @@ char *zc_converge_explain(const struct zc_converge *converge, int64_t now_ns)
 {
     g_autofree char *dirty = zc_size_format(converge->dirty_bytes_per_s);
     g_autofree char *carried = zc_size_format(zc_converge_bandwidth(converge));
-    g_autofree char *left = zc_size_format(converge->last_dirty_bytes);
+    g_autofree char *left = zc_size_format(converge->dirty.bytes);
     g_autofree char *slowed =
         converge->throttle_percent
             ? g_strdup_printf(", slowed down by %u%%", converge->throttle_percent)

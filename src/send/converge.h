@@ -45,7 +45,6 @@ struct zc_converge_options {
 /* What takes so long however many pages are dirty. */
 struct zc_converge_costs {
     int64_t trip_ns;    /* an iteration of no page: it is in what every other one takes */
-    int64_t harvest_ns; /* the last harvest, of a guest that is stopped */
     int64_t switch_ns;  /* what only a switchover does: stop, save, load, commit */
     /* and what takes as long as so many bytes more */
     uint32_t run_bytes;
@@ -64,17 +63,19 @@ struct zc_converge {
     struct zc_converge_options options;
     int64_t start_ns;
     /* measured */
-    struct zc_converge_costs costs; /* trip and harvest: the shortest so far */
+    struct zc_converge_costs costs; /* trip: the shortest so far */
+    int64_t harvest_ns;             /* the last harvest, of a guest that is stopped: not longer */
     double byte_ns;                 /* that a byte took, all told; a mean that fades */
     double alone_ns;                /* that a byte of work takes without the guest */
     unsigned int n_measured;        /* iterations that count for it */
     /* of the last harvest */
-    struct zc_converge_work dirty; /* with what was written behind it */
+    struct zc_converge_work dirty;
+    int64_t since_ns;  /* in which it was written; 0: not known */
+    int64_t behind_ns; /* in which what it did not see was */
     uint64_t dirty_bytes_per_s;
     int64_t estimate_ns; /* INT64_MAX: not known yet */
     /* what it came to */
     uint64_t iterations;
-    uint64_t last_dirty_bytes;
     unsigned int n_grown; /* harvests in a row that were not clearly smaller than the one before */
     unsigned int throttle_percent;
     int64_t best_ns; /* the shortest estimate, and when it was seen */
@@ -98,7 +99,13 @@ void zc_converge_sent(struct zc_converge *converge, const struct zc_converge_wor
 void zc_converge_harvested(struct zc_converge *converge, const struct zc_converge_work *dirty,
                            int64_t since_ns, int64_t took_ns);
 
-/* A peek at a stopped guest (guest/track.h) would have taken @took_ns now. */
+/*
+ * Whether it depends on the last harvest if the guest may be stopped: then a walk (send/harvest.h)
+ * tells how long that takes.
+ */
+bool zc_converge_wants_walk(const struct zc_converge *converge);
+
+/* One took @took_ns, right behind the harvest, and the guest wrote meanwhile.  Estimates anew. */
 void zc_converge_walked(struct zc_converge *converge, int64_t took_ns);
 
 /* What to do with what was harvested.  May raise throttle_percent. */

@@ -13,14 +13,15 @@
 #include "wire/stream.h"
 
 #define TRIES 5            /* that tell what something takes */
-#define COLD_PERCENT 150   /* of a walk repeated at once takes one whose page tables are cold */
 #define SAMPLE_PAGES 1024u /* that tell how fast this host digests */
 /*
  * What it takes to find pages, in the bytes that could be carried meanwhile: for each run of
- * neighbours, and for each page table of 2 MiB in which there is one.  By every route.
+ * neighbours, and for each page table of 2 MiB in which there is one.  By pull the destination's
+ * kernel goes through the source's page tables too.
  */
 #define RUN_BYTES (4u << 10)
 #define TABLE_BYTES (4u << 10)
+#define TABLE_BYTES_PULL (6u << 10)
 
 static int64_t ms_to_ns(int64_t ms)
 {
@@ -66,15 +67,6 @@ static int64_t send_one(struct zc_precopy *precopy)
     return end_ns;
 }
 
-/* The last harvest, without the pages.  When it ended; a failure shows in the harvests that count. */
-static int64_t walk(struct zc_precopy *precopy)
-{
-    if (precopy->tracker) {
-        zc_harvest_walk(&precopy->harvest, precopy->tracker);
-    }
-    return zc_clock_now_ns();
-}
-
 static int compare_ns(const void *a, const void *b)
 {
     int64_t first = *(const int64_t *)a, second = *(const int64_t *)b;
@@ -104,7 +96,8 @@ static int64_t measure(struct zc_precopy *precopy, int64_t (*what)(struct zc_pre
     return median(took_ns);
 }
 
-/* How long the guest's own part of a switchover takes.  The first time tells: there it is one, too. */
+/* How long the guest's own part of a switchover takes.  The first time tells: there it is one, too.
+ */
 static int64_t measure_guest(struct zc_precopy *precopy)
 {
     struct zc_source *source = precopy->source;
@@ -130,7 +123,7 @@ bool zc_precopy_init_converge(struct zc_precopy *precopy)
     };
     struct zc_converge_costs costs = {
         .run_bytes = RUN_BYTES,
-        .table_bytes = TABLE_BYTES,
+        .table_bytes = options->route == ZCMIG_ROUTE_PULL ? TABLE_BYTES_PULL : TABLE_BYTES,
     };
 
     precopy->harvested_ns = zc_clock_now_ns();
@@ -140,16 +133,10 @@ bool zc_precopy_init_converge(struct zc_precopy *precopy)
     if (!commit_ns) {
         return false;
     }
-    costs.harvest_ns = measure(precopy, walk) * COLD_PERCENT / 100;
     costs.switch_ns = guest_ns + commit_ns + measure_verify(precopy);
-    zc_debug("costs: trip %.3f ms, harvest %.3f ms, state of the guest %.3f ms, commit %.3f ms",
-             (double)costs.trip_ns / ZC_NS_PER_MS, (double)costs.harvest_ns / ZC_NS_PER_MS,
-             (double)guest_ns / ZC_NS_PER_MS, (double)commit_ns / ZC_NS_PER_MS);
+    zc_debug("costs: trip %.3f ms, state of the guest %.3f ms, commit %.3f ms",
+             (double)costs.trip_ns / ZC_NS_PER_MS, (double)guest_ns / ZC_NS_PER_MS,
+             (double)commit_ns / ZC_NS_PER_MS);
     zc_converge_init(&precopy->converge, &converge_options, &costs, zc_clock_now_ns());
     return true;
-}
-
-void zc_precopy_walk(struct zc_precopy *precopy)
-{
-    zc_converge_walked(&precopy->converge, measure(precopy, walk));
 }

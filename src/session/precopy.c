@@ -189,6 +189,11 @@ static bool look(struct zc_precopy *precopy)
     int64_t took_ns = zc_clock_now_ns() - begin_ns;
     struct zc_converge_work dirty = dirty_work(&precopy->harvest);
     zc_converge_harvested(converge, &dirty, begin_ns - precopy->harvested_ns, took_ns);
+    if (zc_converge_wants_walk(converge)) {
+        int64_t walk_ns = zc_clock_now_ns();
+        zc_harvest_walk(&precopy->harvest, precopy->tracker); /* the next harvest shows a failure */
+        zc_converge_walked(converge, zc_clock_now_ns() - walk_ns);
+    }
     precopy->harvested_ns = begin_ns;
     precopy->iteration.harvest_ns = took_ns;
     precopy->iteration.bandwidth = zc_converge_bandwidth(converge);
@@ -255,9 +260,6 @@ static bool iterate(struct zc_precopy *precopy)
                                                 precopy->converge.throttle_percent);
         }
         publish_end(precopy);
-        if (precopy->converge.iterations == 1 && decision == ZC_CONVERGE_ITERATE) {
-            zc_precopy_walk(precopy);
-        }
     } while (decision == ZC_CONVERGE_ITERATE || decision == ZC_CONVERGE_WAIT);
     if (decision == ZC_CONVERGE_GIVE_UP) {
         return zc_precopy_give_up(precopy, precopy->converge.timed_out ? "the time is over"

@@ -60,9 +60,6 @@ void zc_precopy_set_guest(struct zc_precopy *precopy, enum zcmig_guest_place pla
 /* Makes precopy->converge.  The tracker runs, and no iteration was sent.  False: reported. */
 bool zc_precopy_init_converge(struct zc_precopy *precopy);
 
-/* How long the last harvest will take, told by the page tables as another harvest leaves them. */
-void zc_precopy_walk(struct zc_precopy *precopy);
-
 /* Harvests into precopy->harvest, of a paused guest by a peek.  False: reported. */
 bool zc_precopy_harvest(struct zc_precopy *precopy);
 

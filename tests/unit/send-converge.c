@@ -43,8 +43,7 @@ static void begin_at_costs(struct history *history, struct zc_converge_options o
 /* An iteration costs nothing but its bytes. */
 static void begin(struct history *history, struct zc_converge_options options, int64_t fixed_ns)
 {
-    begin_at_costs(history, options,
-                   (struct zc_converge_costs){ .harvest_ns = S, .switch_ns = fixed_ns });
+    begin_at_costs(history, options, (struct zc_converge_costs){ .switch_ns = fixed_ns });
 }
 
 /* An iteration at @rate bytes/s of what was dirty (@bytes), then a harvest of @dirty. */
@@ -87,7 +86,8 @@ static void expect_estimate(const struct history *history, int64_t ns)
     ck_assert_int_eq((history->converge.estimate_ns + 500) / 1000, (ns + 500) / 1000);
 }
 
-/* The guest writes on while a harvest of 1 ms goes over its RAM: half of that is written behind it. */
+/* The guest writes on while a harvest of 1 ms goes over its RAM: half of that is written behind it.
+ */
 START_TEST(estimate_is_dirt_over_bandwidth_and_what_is_fixed)
 {
     struct history history;
@@ -130,14 +130,13 @@ START_TEST(a_trip_is_not_bandwidth)
     struct history history;
 
     begin_at_costs(&history, (struct zc_converge_options){ .limit_ns = 0 },
-                   (struct zc_converge_costs){
-                       .trip_ns = 5 * MS, .harvest_ns = 2 * MS, .switch_ns = 20 * MS });
+                   (struct zc_converge_costs){ .trip_ns = 5 * MS, .switch_ns = 20 * MS });
     for (uint64_t mib = 1000; mib >= 10; mib /= 10) {
         int64_t took_ns = (int64_t)mib * MS + 5 * MS; /* at 1000 MiB/s */
         sent(&history.converge, mib * MIB, 1, took_ns, 0);
         ck_assert_uint_eq(zc_converge_bandwidth(&history.converge) / MIB, 1000);
         harvested(&history.converge, mib * MIB / 10, 1, 0, 3 * MS);
-        expect_estimate(&history, (int64_t)mib * MS / 10 + 27 * MS);
+        expect_estimate(&history, (int64_t)mib * MS / 10 + 28 * MS);
     }
 }
 END_TEST
@@ -225,11 +224,40 @@ START_TEST(the_shortest_harvest_is_expected_again)
     ck_assert_int_eq(history.converge.estimate_ns, MS);
     harvested(&history.converge, 0, 1, S, MS / 2);
     ck_assert_int_eq(history.converge.estimate_ns, MS / 2);
-    /* A walk is a harvest that the guest cannot disturb. */
-    zc_converge_walked(&history.converge, MS);
-    zc_converge_walked(&history.converge, MS / 4);
+}
+END_TEST
+
+START_TEST(a_walk_says_how_long_a_harvest_takes_now)
+{
+    struct history history;
+
+    begin(&history, (struct zc_converge_options){ .limit_ns = 2 * MS }, 2 * MS);
+    ck_assert(!zc_converge_wants_walk(&history.converge));
+    iterate(&history, 1000 * MIB, 1000 * MIB, 100 * MIB);
+    ck_assert(
+        !zc_converge_wants_walk(&history.converge)); /* however long it takes, it is too long */
     harvested(&history.converge, 0, 1, S, 20 * MS);
-    ck_assert_int_eq(history.converge.estimate_ns, MS / 4);
+    ck_assert(zc_converge_wants_walk(&history.converge));
+    zc_converge_walked(&history.converge, 2 * MS);
+    ck_assert_int_eq(history.converge.estimate_ns, 4 * MS);
+    zc_converge_walked(&history.converge, MS / 4);
+    ck_assert_int_eq(history.converge.estimate_ns, 2 * MS + MS / 4);
+    harvested(&history.converge, 0, 1, S, 20 * MS);
+    ck_assert_int_eq(history.converge.estimate_ns, 2 * MS + MS / 4);
+}
+END_TEST
+
+/* A link of 1000 MiB/s, a guest that writes 100: what a walk of 10 ms leaves behind takes 1 ms
+ * more. */
+START_TEST(what_the_guest_writes_beside_a_walk_counts)
+{
+    struct history history;
+
+    begin(&history, (struct zc_converge_options){ .limit_ns = S }, 0);
+    iterate(&history, 1000 * MIB, 1000 * MIB, 100 * MIB);
+    expect_estimate(&history, 100 * MS + 50 * MS / 1000 + MS);
+    zc_converge_walked(&history.converge, 10 * MS);
+    expect_estimate(&history, 100 * MS + 50 * MS / 1000 + MS + 10 * MS);
 }
 END_TEST
 
@@ -397,6 +425,8 @@ int main(void)
     tcase_add_test(tcase, a_page_table_costs_beside_its_pages);
     tcase_add_test(tcase, the_first_iteration_is_not_believed_alone);
     tcase_add_test(tcase, the_shortest_harvest_is_expected_again);
+    tcase_add_test(tcase, a_walk_says_how_long_a_harvest_takes_now);
+    tcase_add_test(tcase, what_the_guest_writes_beside_a_walk_counts);
     tcase_add_test(tcase, the_first_iteration_is_enough_when_little_is_left_or_time_is_over);
     tcase_add_test(tcase, small_iterations_do_not_spoil_the_bandwidth);
     tcase_add_test(tcase, slower_writers_than_the_link_converge);
