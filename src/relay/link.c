@@ -84,16 +84,9 @@ struct zc_link *zc_link_new(int epoll_fd, int channel, int source_fd, int destin
         keep_alive(end->fd);
     }
     deepen(destination_fd, buffer_bytes);
-    /* The source's is watched already, as somebody that waited; a descriptor given to us is not. */
-    int code = zc_watch_stream(epoll_fd, source_fd, &link->ends[ZC_LINK_SOURCE].watch,
-                               EPOLL_CTL_MOD);
-    if (code == -ENOENT) {
-        code = zc_watch_stream(epoll_fd, source_fd, &link->ends[ZC_LINK_SOURCE].watch,
-                               EPOLL_CTL_ADD);
-    }
-    if (code == 0) {
-        code = zc_watch_stream(epoll_fd, destination_fd, &link->ends[ZC_LINK_DESTINATION].watch,
-                               EPOLL_CTL_ADD);
+    int code = 0;
+    for (unsigned int i = 0; code == 0 && i < ZC_LINK_N_ENDS; i++) {
+        code = zc_watch_stream(epoll_fd, fds[i], &link->ends[i].watch);
     }
     if (code < 0) {
         zc_error_errno(error, ZCMIG_ERROR_FAILED, code, "cannot wait on a connection");

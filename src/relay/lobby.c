@@ -187,7 +187,7 @@ static void on_listener(struct zc_watch *watch, uint32_t events)
         /* Fails on what is not TCP, where there is nothing to be delayed. */
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
         g_ptr_array_add(lobby->guests, guest);
-        int code = zc_watch_stream(lobby->epoll_fd, fd, &guest->watch, EPOLL_CTL_ADD);
+        int code = zc_watch_stream(lobby->epoll_fd, fd, &guest->watch);
         if (code < 0) {
             turn_away(guest, g_strerror(-code));
         } else if (!lobby->by_arrival) {
@@ -265,8 +265,10 @@ zc_deadline zc_lobby_deadline(const struct zc_lobby *lobby)
 
 /* -------------------------------------------------------------------- taking */
 
+/* What comes from now on is the taker's to watch: the guest is freed before the next round. */
 static void hand_over(struct guest *guest, struct zc_lobby_taken *taken_out)
 {
+    epoll_ctl(guest->lobby->epoll_fd, EPOLL_CTL_DEL, guest->who.fd, NULL);
     *taken_out = guest->who;
     guest->who.fd = -1;
     guest->gone = true;

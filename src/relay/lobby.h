@@ -30,7 +30,7 @@ struct zc_lobby_peer {
 };
 
 struct zc_lobby_taken {
-    int fd; /* the taker's */
+    int fd; /* the taker's, and watched by nobody */
     uint64_t number; /* in the order of arrival, from 1 */
     struct zc_lobby_peer peer;
     struct zc_multifd_init init; /* channels */

@@ -11,15 +11,15 @@ struct zc_watch {
     void (*on_event)(struct zc_watch *watch, uint32_t events);
 };
 
-/* Edge-triggered in both directions: 0 or -errno.  Closing @fd ends it. */
-static inline int zc_watch_stream(int epoll_fd, int fd, struct zc_watch *watch, int operation)
+/* From now on, edge-triggered in both directions: 0 or -errno.  Closing @fd ends it. */
+static inline int zc_watch_stream(int epoll_fd, int fd, struct zc_watch *watch)
 {
     struct epoll_event event = {
         .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
         .data.ptr = watch,
     };
 
-    return epoll_ctl(epoll_fd, operation, fd, &event) < 0 ? -errno : 0;
+    return epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
 }
 
 #endif

@@ -141,6 +141,21 @@ START_TEST(nothing_is_taken_out_by_looking)
 }
 END_TEST
 
+/* A main stream goes on sending while its session waits for its channels. */
+START_TEST(who_was_taken_is_not_watched_any_more)
+{
+    struct zc_lobby_taken main;
+    int fd = come_as_main();
+
+    ck_assert(zc_lobby_take_main(lobby, &main));
+    ck_assert(zc_lobby_settle(lobby, NULL)); /* frees what there was of it here */
+    ck_assert_int_eq(send(fd, "more", 4, MSG_NOSIGNAL), 4);
+    ck_assert(!turn(PATIENCE_MS));
+    close(main.fd);
+    close(fd);
+}
+END_TEST
+
 START_TEST(channels_are_of_their_session)
 {
     struct zc_lobby_taken main;
@@ -263,6 +278,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, nothing_is_taken_out_by_looking);
+    tcase_add_test(tcase, who_was_taken_is_not_watched_any_more);
     tcase_add_test(tcase, channels_are_of_their_session);
     tcase_add_test(tcase, late_channel_behind_another_main_stream_is_its_own);
     tcase_add_test(tcase, silent_one_is_waited_for_and_then_turned_away);
