@@ -83,14 +83,24 @@ static char *name_prefix(void)
     return g_strdup_printf(NAME_PREFIX "%lu_", (unsigned long)st.st_ino);
 }
 
+/* Of the process that made the instance @name; 0: it is not one of ours. */
+static pid_t owner_of(const char *name, const char *prefix)
+{
+    guint64 pid = 0;
+
+    return g_str_has_prefix(name, prefix) &&
+                   g_ascii_string_to_unsigned(name + strlen(prefix), 10, 1, G_MAXINT, &pid, NULL)
+               ? (pid_t)pid
+               : 0;
+}
+
 static void remove_left_behind(const char *prefix)
 {
-    g_autofree char *pattern = g_strdup_printf("^%s[0-9][0-9]*$", prefix);
-    char **names = tracefs_instances(pattern);
+    char **names = tracefs_instances(NULL); /* libtracefs 1.6.4 never frees a pattern */
 
     for (unsigned int i = 0; names && names[i]; i++) {
-        pid_t pid = (pid_t)g_ascii_strtoll(names[i] + strlen(prefix), NULL, 10);
-        if (pid > 0 && kill(pid, 0) < 0 && errno == ESRCH) {
+        pid_t pid = owner_of(names[i], prefix);
+        if (pid && kill(pid, 0) < 0 && errno == ESRCH) {
             struct tracefs_instance *instance = tracefs_instance_alloc(NULL, names[i]);
             if (instance) {
                 tracefs_instance_destroy(instance);
