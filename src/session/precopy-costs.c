@@ -96,8 +96,7 @@ static int64_t measure(struct zc_precopy *precopy, int64_t (*what)(struct zc_pre
     return median(took_ns);
 }
 
-/* How long the guest's own part of a switchover takes.  The first time tells: there it is one, too.
- */
+/* How long the guest's own part of a switchover takes.  It is done once there, so once here. */
 static int64_t measure_guest(struct zc_precopy *precopy)
 {
     struct zc_source *source = precopy->source;
