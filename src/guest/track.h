@@ -103,7 +103,7 @@ void zc_tracker_free(struct zc_tracker *tracker); /* stops; accepts NULL */
  * Protects all of @ram, which outlives the tracker and stays mapped: every write from its return
  * on is told.  What was written before is not.  ZCMIG_ERROR_UNSUPPORTED names the block whose kind
  * of memory cannot be tracked, and why.  The guest may run meanwhile.
- * Cost: 7 ms per GiB by scan, 20 by fault, next to nothing where pages are huge.
+ * Cost: 7 ms per GiB by scan, 20 to 27 by fault, next to nothing where pages are huge.
  */
 bool zc_tracker_start(struct zc_tracker *tracker, const struct zc_ram *ram, GError **error);
 

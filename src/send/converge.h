@@ -44,8 +44,8 @@ struct zc_converge_options {
 
 /* What takes so long however many pages are dirty. */
 struct zc_converge_costs {
-    int64_t trip_ns;    /* an iteration of no page: it is in what every other one takes */
-    int64_t switch_ns;  /* what only a switchover does: stop, save, load, commit */
+    int64_t trip_ns;   /* an iteration of no page: it is in what every other one takes */
+    int64_t switch_ns; /* what only a switchover does: stop, save, load, commit */
     /* and what takes as long as so many bytes more */
     uint32_t run_bytes;
     uint32_t table_bytes;
@@ -64,7 +64,7 @@ struct zc_converge {
     int64_t start_ns;
     /* measured */
     struct zc_converge_costs costs; /* trip: the shortest so far */
-    int64_t harvest_ns;             /* the last harvest, of a guest that is stopped: not longer */
+    int64_t harvest_ns;             /* the last harvest: as a walk told, or at most */
     double byte_ns;                 /* that a byte took, all told; a mean that fades */
     double alone_ns;                /* that a byte of work takes without the guest */
     unsigned int n_measured;        /* iterations that count for it */

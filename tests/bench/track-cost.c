@@ -5,7 +5,7 @@
  *
  *     track-cost [MIB [WRITES]]      defaults 256 and 200000
  *
- * 256 MiB take two minutes, nearly all of it by the fault tracker: 60 to 80 us a page.
+ * 256 MiB take one to two minutes, nearly all of it by the fault tracker: 10 to 120 us a page.
  *
  * Figures of a machine that does something else meanwhile mean nothing; of a virtual one they are
  * good for ratios.  Medians of 5 harvests.

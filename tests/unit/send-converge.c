@@ -86,8 +86,7 @@ static void expect_estimate(const struct history *history, int64_t ns)
     ck_assert_int_eq((history->converge.estimate_ns + 500) / 1000, (ns + 500) / 1000);
 }
 
-/* The guest writes on while a harvest of 1 ms goes over its RAM: half of that is written behind it.
- */
+/* The guest writes on while a harvest of 1 ms goes over its RAM, half of the time behind it. */
 START_TEST(estimate_is_dirt_over_bandwidth_and_what_is_fixed)
 {
     struct history history;
@@ -234,8 +233,7 @@ START_TEST(a_walk_says_how_long_a_harvest_takes_now)
     begin(&history, (struct zc_converge_options){ .limit_ns = 2 * MS }, 2 * MS);
     ck_assert(!zc_converge_wants_walk(&history.converge));
     iterate(&history, 1000 * MIB, 1000 * MIB, 100 * MIB);
-    ck_assert(
-        !zc_converge_wants_walk(&history.converge)); /* however long it takes, it is too long */
+    ck_assert(!zc_converge_wants_walk(&history.converge)); /* the pages alone take too long */
     harvested(&history.converge, 0, 1, S, 20 * MS);
     ck_assert(zc_converge_wants_walk(&history.converge));
     zc_converge_walked(&history.converge, 2 * MS);
@@ -247,8 +245,7 @@ START_TEST(a_walk_says_how_long_a_harvest_takes_now)
 }
 END_TEST
 
-/* A link of 1000 MiB/s, a guest that writes 100: what a walk of 10 ms leaves behind takes 1 ms
- * more. */
+/* A link of 1000 MiB/s, a guest that writes 100: what it writes beside 10 ms takes 1 ms more. */
 START_TEST(what_the_guest_writes_beside_a_walk_counts)
 {
     struct history history;
