@@ -7,8 +7,9 @@
  *     estimate = dirty pages and runs of them, at the pace of the last iterations
  *                without the guest beside them, + what never changes
  *
- * (struct zc_converge_costs: measured before RAM began).  When that is short enough, switch over;
- * if not, send and look again; if it gets no better, slow the guest down, or give up and say why.
+ * (struct zc_converge_costs: measured before RAM began).  When that is short enough, and an
+ * iteration more would make it little shorter, switch over; else send and look again; if it gets no
+ * better, slow the guest down, or give up and say why.
  *
  * Pure: the time and what was measured are given.  One thread.
  */
@@ -64,8 +65,9 @@ struct zc_converge {
     int64_t start_ns;
     /* measured */
     struct zc_converge_costs costs; /* trip: the shortest so far */
-    int64_t harvest_ns;             /* the last harvest: as a walk told, or at most */
+    int64_t harvest_ns;             /* the last harvest: the shortest walk or harvest so far */
     double byte_ns;                 /* that a byte took, all told; a mean that fades */
+    double guest_share;             /* of the CPUs; a mean that fades with time */
     double alone_ns;                /* that a byte of work takes without the guest */
     unsigned int n_measured;        /* iterations that count for it */
     /* of the last harvest */

@@ -98,7 +98,8 @@ struct zcmig_send_options {
     unsigned int packet_pages; /* 1 to 128: pages in a packet */
     bool merge_pages;        /* adjacent pages in one iovec; false only to measure what it saves */
     /* of a live guest */
-    int64_t downtime_limit_ms; /* switch over when it would stand still no longer; 0 to 3600000 */
+    /* switch over when it would stand still no longer, and little shorter later; 0 to 3600000 */
+    int64_t downtime_limit_ms;
     int64_t timeout_ms;        /* for the whole migration; 0: as long as it gets better */
     enum zcmig_timeout_policy timeout_policy;
     bool auto_converge;        /* slow the guest down when it writes faster than it can be sent */
